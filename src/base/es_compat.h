@@ -1,0 +1,371 @@
+/*-------------------------------------------------------------------------
+ *
+ * es_compat.h
+ *	  What differs between PostgreSQL 15, 17 and 18, and nothing else.
+ *
+ * The only file of the tree that looks at PG_VERSION_NUM: everything above it
+ * is written once, in the newest spelling that all versions can be given.
+ *
+ * IDENTIFICATION
+ *	  src/base/es_compat.h
+ *-------------------------------------------------------------------------
+ */
+#ifndef ES_COMPAT_H
+#define ES_COMPAT_H
+
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/rmgr.h"
+#include "access/xlog.h"
+#include "access/xlog_internal.h"
+#include "access/xlogreader.h"
+#include "access/xlogutils.h"
+#include "catalog/catalog.h"
+#include "catalog/pg_class.h"
+#include "commands/vacuum.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/autovacuum.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+#include "storage/lock.h"
+#include "storage/proc.h"
+#include "storage/procarray.h"
+#include "storage/smgr.h"
+#include "storage/standby.h"
+#include "utils/acl.h"
+#include "utils/backend_status.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+/* 18 spells it pg_noreturn, in front; both compilers know this one */
+#define ES_NORETURN		__attribute__((noreturn))
+
+/* --- files: RelFileNode became RelFileLocator in 16 --- */
+#if PG_VERSION_NUM >= 160000
+typedef RelFileLocator EsFileLocator;
+
+#define es_rel_locator(rel)			((rel)->rd_locator)
+#define es_locator_spc(l)			((l).spcOid)
+#define es_locator_db(l)			((l).dbOid)
+#define es_locator_number(l)		((l).relNumber)
+#define es_smgr_locator(srel)		((srel)->smgr_rlocator)
+#else
+typedef RelFileNode EsFileLocator;
+
+#define es_rel_locator(rel)			((rel)->rd_node)
+#define es_locator_spc(l)			((l).spcNode)
+#define es_locator_db(l)			((l).dbNode)
+#define es_locator_number(l)		((l).relNode)
+#define es_smgr_locator(srel)		((srel)->smgr_rnode)
+#endif
+
+/*
+ * Open a file that this backend may just have created.
+ */
+static inline SMgrRelation
+es_smgropen(EsFileLocator locator)
+{
+#if PG_VERSION_NUM >= 170000
+	return smgropen(locator, INVALID_PROC_NUMBER);
+#else
+	return smgropen(locator, InvalidBackendId);
+#endif
+}
+
+/*
+ * Lengthen the main fork until it has at least "target" blocks; new blocks are
+ * zero.  Takes and releases the relation extension lock; the caller holds no
+ * buffer lock.
+ */
+static inline void
+es_extend_relation(Relation rel, BlockNumber target)
+{
+#if PG_VERSION_NUM >= 160000
+	while (smgrnblocks(RelationGetSmgr(rel), MAIN_FORKNUM) < target)
+	{
+		Buffer		buffers[64];
+		BlockNumber have = smgrnblocks(RelationGetSmgr(rel), MAIN_FORKNUM);
+		uint32		extended = 0;
+
+		if (have >= target)
+			break;
+		(void) ExtendBufferedRelBy(BMR_REL(rel), MAIN_FORKNUM, NULL, 0,
+								   Min(target - have, lengthof(buffers)),
+								   buffers, &extended);
+		for (uint32 i = 0; i < extended; i++)
+			ReleaseBuffer(buffers[i]);
+	}
+#else
+	if (smgrnblocks(RelationGetSmgr(rel), MAIN_FORKNUM) >= target)
+		return;
+	LockRelationForExtension(rel, ExclusiveLock);
+	while (smgrnblocks(RelationGetSmgr(rel), MAIN_FORKNUM) < target)
+		ReleaseBuffer(ReadBufferExtended(rel, MAIN_FORKNUM, P_NEW,
+										 RBM_NORMAL, NULL));
+	UnlockRelationForExtension(rel, ExclusiveLock);
+#endif
+}
+
+/* --- recovery conflicts --- */
+static inline void
+es_resolve_conflict(TransactionId horizon, EsFileLocator locator)
+{
+#if PG_VERSION_NUM >= 160000
+	ResolveRecoveryConflictWithSnapshot(horizon, false, locator);
+#else
+	ResolveRecoveryConflictWithSnapshot(horizon, locator);
+#endif
+}
+
+static inline void
+es_record_locator(XLogReaderState *record, uint8 block_id,
+				  EsFileLocator *locator, BlockNumber *block)
+{
+	XLogRecGetBlockTag(record, block_id, locator, NULL, block);
+}
+
+static inline bool
+es_record_has_block(XLogReaderState *record, int block_id)
+{
+	return XLogRecHasBlockRef(record, block_id);
+}
+
+/* --- table access method: signatures of callbacks --- */
+#if PG_VERSION_NUM >= 160000
+#define es_am_set_new_filelocator	relation_set_new_filelocator
+#else
+#define es_am_set_new_filelocator	relation_set_new_filenode
+#endif
+
+#if PG_VERSION_NUM >= 160000
+#define ES_UPDATE_INDEXES			TU_UpdateIndexes
+#else
+#define ES_UPDATE_INDEXES			bool
+#endif
+
+/* 17: ANALYZE hands out its sampled blocks through a read stream */
+#if PG_VERSION_NUM >= 170000
+#define ES_HAS_READ_STREAM_ANALYZE	1
+#else
+#define ES_HAS_READ_STREAM_ANALYZE	0
+#endif
+
+/* 18: the access method walks a bitmap itself, and prefetches */
+#if PG_VERSION_NUM >= 180000
+#define ES_HAS_BITMAP_NEXT_BLOCK	0
+#else
+#define ES_HAS_BITMAP_NEXT_BLOCK	1
+#endif
+
+/* --- table access method: what callbacks ask of PostgreSQL --- */
+
+/*
+ * Name the relation in the shared state of a parallel scan.
+ */
+#if PG_VERSION_NUM >= 180000
+#define es_parallel_scan_set_relation(pscan, rel) \
+	((pscan)->phs_locator = (rel)->rd_locator)
+#else
+#define es_parallel_scan_set_relation(pscan, rel) \
+	((pscan)->phs_relid = RelationGetRelid(rel))
+#endif
+
+#if PG_VERSION_NUM >= 160000
+#define es_tuplesort_getdatum(state, value, isnull) \
+	tuplesort_getdatum(state, true, false, value, isnull, NULL)
+#else
+#define es_tuplesort_getdatum(state, value, isnull) \
+	tuplesort_getdatum(state, true, value, isnull, NULL)
+#endif
+
+#if PG_VERSION_NUM >= 180000
+#define es_attribute_is_virtual(att) \
+	((att)->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL)
+#else
+#define es_attribute_is_virtual(att)	(false)
+#endif
+
+/*
+ * Is an ANALYZE running in this backend that will prefetch the blocks it samples
+ * as blocks of the main fork?  Only known while track_activities is on.
+ */
+static inline bool
+es_analyze_prefetches(void)
+{
+#if PG_VERSION_NUM >= 170000
+	return false;
+#else
+	return MyBEEntry != NULL &&
+		MyBEEntry->st_progress_command == PROGRESS_COMMAND_ANALYZE;
+#endif
+}
+
+/* --- VACUUM --- */
+typedef struct EsVacuumCutoffs
+{
+	TransactionId oldest_xmin;	/* whoever is older is decided for everybody */
+	MultiXactId oldest_mxact;
+	TransactionId freeze_limit; /* what is older is to be frozen */
+	bool		aggressive;		/* ... even where it has to wait */
+	bool		failsafe;		/* near wraparound: leave out the rest */
+} EsVacuumCutoffs;
+
+static inline void
+es_vacuum_get_cutoffs(Relation rel, VacuumParams *params,
+					  EsVacuumCutoffs *cutoffs)
+{
+#if PG_VERSION_NUM >= 160000
+	struct VacuumCutoffs pg;
+
+	cutoffs->aggressive = vacuum_get_cutoffs(rel, params, &pg);
+	cutoffs->oldest_xmin = pg.OldestXmin;
+	cutoffs->oldest_mxact = pg.OldestMxact;
+	cutoffs->freeze_limit = pg.FreezeLimit;
+	cutoffs->failsafe = vacuum_xid_failsafe_check(&pg);
+#else
+	MultiXactId multi_cutoff;
+
+	cutoffs->aggressive =
+		vacuum_set_xid_limits(rel, params->freeze_min_age,
+							  params->freeze_table_age,
+							  params->multixact_freeze_min_age,
+							  params->multixact_freeze_table_age,
+							  &cutoffs->oldest_xmin, &cutoffs->oldest_mxact,
+							  &cutoffs->freeze_limit, &multi_cutoff);
+	cutoffs->failsafe = vacuum_xid_failsafe_check(rel->rd_rel->relfrozenxid,
+												  rel->rd_rel->relminmxid);
+#endif
+}
+
+static inline void
+es_vac_update_relstats(Relation rel, BlockNumber pages, double rows,
+					   bool hasindex, TransactionId frozenxid,
+					   MultiXactId minmulti, bool *frozenxid_updated,
+					   bool *minmulti_updated)
+{
+#if PG_VERSION_NUM >= 180000
+	vac_update_relstats(rel, pages, rows, 0, 0, hasindex, frozenxid, minmulti,
+						frozenxid_updated, minmulti_updated, false);
+#else
+	vac_update_relstats(rel, pages, rows, 0, hasindex, frozenxid, minmulti,
+						frozenxid_updated, minmulti_updated, false);
+#endif
+}
+
+static inline void
+es_pgstat_report_vacuum(Relation rel, double live_rows, double dead_rows,
+						TimestampTz start)
+{
+#if PG_VERSION_NUM >= 180000
+	pgstat_report_vacuum(RelationGetRelid(rel), rel->rd_rel->relisshared,
+						 live_rows, dead_rows, start);
+#else
+	pgstat_report_vacuum(RelationGetRelid(rel), rel->rd_rel->relisshared,
+						 live_rows, dead_rows);
+#endif
+}
+
+static inline bool
+es_is_autovacuum_worker(void)
+{
+#if PG_VERSION_NUM >= 170000
+	return AmAutoVacuumWorkerProcess();
+#else
+	return IsAutoVacuumWorkerProcess();
+#endif
+}
+
+static inline void
+es_vacuum_delay_point(void)
+{
+#if PG_VERSION_NUM >= 180000
+	vacuum_delay_point(false);
+#else
+	vacuum_delay_point();
+#endif
+}
+
+/* 16: indexes are told the table that they belong to */
+#if PG_VERSION_NUM >= 160000
+#define es_index_vacuum_set_table(info, rel)	((info)->heaprel = (rel))
+#else
+#define es_index_vacuum_set_table(info, rel)	((void) 0)
+#endif
+
+/* --- locks --- */
+static inline LocalTransactionId
+es_my_lxid(void)
+{
+#if PG_VERSION_NUM >= 170000
+	return MyProc->vxid.lxid;
+#else
+	return MyProc->lxid;
+#endif
+}
+
+static inline bool
+es_lock_held_by_me(const LOCKTAG *tag, LOCKMODE mode)
+{
+#if PG_VERSION_NUM >= 170000
+	return LockHeldByMe(tag, mode, false);
+#else
+	return LockHeldByMe(tag, mode);
+#endif
+}
+
+static inline bool
+es_conditional_lock_tuple(Relation rel, ItemPointer tid, LOCKMODE mode)
+{
+#if PG_VERSION_NUM >= 180000
+	return ConditionalLockTuple(rel, tid, mode, false);
+#else
+	return ConditionalLockTuple(rel, tid, mode);
+#endif
+}
+
+/* --- privileges --- */
+static inline bool
+es_owns_relation(Oid relid, Oid roleid)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_ownercheck(RelationRelationId, relid, roleid);
+#else
+	return pg_class_ownercheck(relid, roleid);
+#endif
+}
+
+/* 17: who may run VACUUM may also look after a table otherwise */
+static inline bool
+es_may_maintain(Oid relid, Oid roleid)
+{
+#if PG_VERSION_NUM >= 170000
+	return pg_class_aclcheck(relid, roleid, ACL_MAINTAIN) == ACLCHECK_OK;
+#else
+	return es_owns_relation(relid, roleid);
+#endif
+}
+
+/* --- bitmap scans: 18 leaves prefetching to the access method --- */
+#if PG_VERSION_NUM >= 180000
+#define ES_BITMAP_SCANS_PREFETCH	false
+#define es_stop_bitmap_prefetch(state)	((void) (state))
+#else
+#define ES_BITMAP_SCANS_PREFETCH	true
+#define es_stop_bitmap_prefetch(state)	((state)->prefetch_maximum = 0)
+#endif
+
+/* --- 18: a module tells its name and version --- */
+#if PG_VERSION_NUM >= 180000
+#define ES_MODULE_MAGIC(module, release) \
+	PG_MODULE_MAGIC_EXT(.name = module, .version = release)
+#else
+#define ES_MODULE_MAGIC(module, release)	PG_MODULE_MAGIC
+#endif
+
+#if PG_VERSION_NUM < 150000
+#error "eventstore needs PostgreSQL 15 or later"
+#endif
+
+#endif							/* ES_COMPAT_H */
