@@ -1,0 +1,305 @@
+/*-------------------------------------------------------------------------
+ *
+ * es_format_check.c
+ *	  Is this page what it should be?
+ *
+ * Everything here takes any bytes and reads only within the page or tuple it
+ * was given.
+ *
+ * IDENTIFICATION
+ *	  src/format/es_format_check.c
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/tupmacs.h"
+
+#include "base/es_compat.h"
+#include "format/es_format_check.h"
+#include "format/es_page.h"
+
+void
+es_page_init(Page page, uint8 kind, uint64 unit_id, uint64 first_row,
+			 uint32 index_in_unit, uint8 flags)
+{
+	EsPageSpecial special;
+
+	PageInit(page, BLCKSZ, sizeof(EsPageSpecialData));
+	special = EsPageGetSpecial(page);
+	special->unit_id = unit_id;
+	special->first_row = first_row;
+	special->index_in_unit = index_in_unit;
+	special->kind = kind;
+	special->flags = flags;
+	special->magic = ES_PAGE_MAGIC;
+	if (kind != ES_PAGE_TAIL)
+		es_page_set_lower(page);
+}
+
+/*
+ * Let pd_lower end the contents of a metapage or directory page, so that a
+ * full-page image leaves out what is not in use.
+ */
+void
+es_page_set_lower(Page page)
+{
+	size_t		used = 0;
+
+	switch (EsPageGetSpecial(page)->kind)
+	{
+		case ES_PAGE_META:
+			used = sizeof(EsMetaData);
+			break;
+		case ES_PAGE_LEAF:
+			used = sizeof(EsDirHeader) +
+				EsPageGetDir(page)->n * sizeof(EsUnit);
+			break;
+		case ES_PAGE_INNER:
+			used = sizeof(EsDirHeader) +
+				EsPageGetDir(page)->n * sizeof(EsInnerEntry);
+			break;
+		default:
+			Assert(false);
+	}
+	((PageHeader) page)->pd_lower = PageGetContents(page) + used - (char *) page;
+}
+
+const char *
+es_page_check(Page page)
+{
+	PageHeader	header = (PageHeader) page;
+	EsPageSpecial special;
+
+	if (PageIsNew(page))
+		return "The page was never written";
+	if (header->pd_special != BLCKSZ - sizeof(EsPageSpecialData) ||
+		PageGetPageSize(page) != BLCKSZ)
+		return "The page header is not an event table's";
+	special = (EsPageSpecial) ((char *) page + header->pd_special);
+	if (special->magic != ES_PAGE_MAGIC)
+		return "The page has a wrong magic number";
+	if (header->pd_lower < SizeOfPageHeaderData ||
+		header->pd_lower > header->pd_upper ||
+		header->pd_upper > header->pd_special)
+		return "The page header's bounds are out of order";
+	if (special->kind < ES_PAGE_META || special->kind > ES_PAGE_INNER)
+		return "The page is of a kind that does not exist";
+	if ((special->flags & ~ES_PAGE_FLAGS_KNOWN) != 0)
+		return "The page has flags that do not exist";
+	return NULL;
+}
+
+static const char *
+check_unit(const EsUnit *unit)
+{
+	if (unit->kind != ES_UNIT_TAIL)
+		return "A unit is of a kind that does not exist";
+	if (unit->npages < 1 || unit->npages > ES_RUN_MAX_PAGES)
+		return "A unit's number of pages is out of range";
+	if (unit->span < 1 || unit->nrows > unit->span ||
+		unit->first_row < ES_FIRST_ROW ||
+		unit->first_row > ES_MAX_ROW ||
+		unit->first_row + unit->span > ES_MAX_ROW + 1)
+		return "A unit's rows are out of range";
+	if (unit->start == 0 || unit->start > MaxBlockNumber - unit->npages)
+		return "A unit's blocks are out of range";
+	return NULL;
+}
+
+static const char *
+check_units(const EsUnit *units, uint32 n)
+{
+	for (uint32 i = 0; i < n; i++)
+	{
+		const char *problem = check_unit(&units[i]);
+
+		if (problem != NULL)
+			return problem;
+		if (i > 0 &&
+			units[i - 1].first_row + units[i - 1].span > units[i].first_row)
+			return "Units are out of order";
+	}
+	return NULL;
+}
+
+const char *
+es_meta_check(Page page)
+{
+	EsMeta		meta = EsPageGetMeta(page);
+	const EsUnit *last;
+
+	if (EsPageGetSpecial(page)->kind != ES_PAGE_META)
+		return "Block 0 is not a metapage";
+	if (meta->magic != ES_META_MAGIC)
+		return "The metapage has a wrong magic number";
+	if (meta->format < ES_FORMAT_VERSION_MIN ||
+		meta->format > ES_FORMAT_VERSION)
+		return "The metapage has a format version that this library does not know";
+	if (meta->nrecent > ES_META_RECENT_UNITS)
+		return "The metapage's number of units is out of range";
+	if (meta->nfree > ES_META_FREE_EXTENTS)
+		return "The metapage's number of free extents is out of range";
+	if (meta->height > 8 || (meta->height == 0) != (meta->root == 0))
+		return "The metapage's directory is out of range";
+	if (meta->open.npages > ES_RUN_MAX_PAGES ||
+		(meta->open.npages > 0 &&
+		 (meta->open.start == 0 ||
+		  meta->open.current_block != meta->open.start + meta->open.npages - 1 ||
+		  meta->open.current_block >= meta->alloc_end ||
+		  meta->open.first_row < ES_FIRST_ROW ||
+		  meta->open.first_row > ES_MAX_ROW)))
+		return "The metapage's open run is out of range";
+	if (meta->open.npages == 0 &&
+		(meta->next_row < ES_FIRST_ROW || meta->next_row > ES_MAX_ROW + 1))
+		return "The metapage's next row number is out of range";
+	if (meta->nrecent > 0)
+	{
+		last = &meta->recent[meta->nrecent - 1];
+		if (last->first_row + last->span >
+			(meta->open.npages > 0 ? meta->open.first_row : meta->next_row))
+			return "The metapage's units reach beyond the open run";
+	}
+	return check_units(meta->recent, meta->nrecent);
+}
+
+const char *
+es_dir_check(Page page)
+{
+	EsPageSpecial special = EsPageGetSpecial(page);
+	EsDirHeader *dir = EsPageGetDir(page);
+
+	if (special->kind == ES_PAGE_LEAF)
+	{
+		EsUnit	   *units = EsPageGetUnits(page);
+
+		if (dir->n > ES_LEAF_UNITS)
+			return "The directory page's number of entries is out of range";
+		if (dir->n > 0 &&
+			(units[0].first_row < special->first_row ||
+			 units[dir->n - 1].first_row >= dir->high_row))
+			return "The directory page's units lie outside its bounds";
+		return check_units(units, dir->n);
+	}
+	if (special->kind == ES_PAGE_INNER)
+	{
+		EsInnerEntry *entries = EsPageGetEntries(page);
+
+		if (dir->n < 1 || dir->n > ES_INNER_ENTRIES)
+			return "The directory page's number of entries is out of range";
+		for (uint32 i = 0; i < dir->n; i++)
+			if (entries[i].child == 0 ||
+				(i > 0 && entries[i].low_row <= entries[i - 1].low_row))
+				return "The directory page's entries are out of order";
+		if (entries[0].low_row != special->first_row)
+			return "The directory page's entries lie outside its bounds";
+		return NULL;
+	}
+	return "The page is not a directory page";
+}
+
+const char *
+es_tail_check(Page page)
+{
+	PageHeader	header = (PageHeader) page;
+	int			nitems;
+
+	if (EsPageGetSpecial(page)->kind != ES_PAGE_TAIL)
+		return "The page is not a tail page";
+	if ((header->pd_lower - SizeOfPageHeaderData) % sizeof(ItemIdData) != 0)
+		return "The page header's bounds are out of order";
+	nitems = PageGetMaxOffsetNumber(page);
+	for (OffsetNumber off = 1; off <= nitems; off++)
+	{
+		ItemId		item = PageGetItemId(page, off);
+		HeapTupleHeader tuple;
+
+		if (!ItemIdIsUsed(item))
+			continue;
+		if (!ItemIdIsNormal(item))
+			return "A line pointer is neither used nor free";
+		if (ItemIdGetOffset(item) < header->pd_upper ||
+			ItemIdGetOffset(item) != MAXALIGN(ItemIdGetOffset(item)) ||
+			ItemIdGetOffset(item) + ItemIdGetLength(item) > header->pd_special)
+			return "A line pointer points outside the tuples";
+		if (ItemIdGetLength(item) < MAXALIGN(SizeofHeapTupleHeader))
+			return "A tuple is shorter than its header";
+		tuple = (HeapTupleHeader) PageGetItem(page, item);
+		if (tuple->t_hoff < SizeofHeapTupleHeader ||
+			tuple->t_hoff != MAXALIGN(tuple->t_hoff) ||
+			tuple->t_hoff > ItemIdGetLength(item))
+			return "A tuple's header length is out of range";
+	}
+	return NULL;
+}
+
+/*
+ * How long is the varlena at p, if its header can be read within "room"
+ * bytes?  0: it cannot be right.
+ */
+static size_t
+varlena_size(const char *p, size_t room)
+{
+	if (room < 1)
+		return 0;
+	if (VARATT_IS_1B_E(p))
+	{
+		if (room < VARHDRSZ_EXTERNAL || VARTAG_1B_E(p) != VARTAG_ONDISK)
+			return 0;
+		return VARSIZE_EXTERNAL(p);
+	}
+	if (VARATT_IS_1B(p))
+		return VARSIZE_1B(p);
+	if (room < VARHDRSZ)
+		return 0;
+	if (VARSIZE_4B(p) < VARHDRSZ ||
+		(VARATT_IS_4B_C(p) && VARSIZE_4B(p) < VARHDRSZ_COMPRESSED))
+		return 0;
+	return VARSIZE_4B(p);
+}
+
+const char *
+es_tuple_check(HeapTupleHeader tuple, uint32 len, TupleDesc desc)
+{
+	bool		hasnulls = (tuple->t_infomask & HEAP_HASNULL) != 0;
+	int			natts = HeapTupleHeaderGetNatts(tuple);
+	const char *data = (const char *) tuple + tuple->t_hoff;
+	size_t		room = len - tuple->t_hoff;
+	size_t		off = 0;
+
+	if (natts > desc->natts)
+		return "A tuple has more columns than its table";
+	if (tuple->t_hoff <
+		MAXALIGN(SizeofHeapTupleHeader + (hasnulls ? BITMAPLEN(natts) : 0)))
+		return "A tuple's header is shorter than its null bitmap";
+
+	for (int i = 0; i < natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+		size_t		size;
+
+		if (hasnulls && att_isnull(i, tuple->t_bits))
+			continue;
+		if (att->attlen == -1)
+		{
+			if (off >= room)
+				return "A column reaches beyond its tuple";
+			off = att_align_pointer(off, att->attalign, -1, data + off);
+		}
+		else
+			off = att_align_nominal(off, att->attalign);
+		if (off > room)
+			return "A column reaches beyond its tuple";
+
+		if (att->attlen > 0)
+			size = att->attlen;
+		else if (att->attlen == -1)
+			size = varlena_size(data + off, room - off);
+		else
+			size = strnlen(data + off, room - off) + 1;
+		if (size > room - off || (size == 0 && att->attlen == -1))
+			return "A column reaches beyond its tuple";
+		off += size;
+	}
+	return NULL;
+}
