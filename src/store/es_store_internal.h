@@ -1,0 +1,166 @@
+/*-------------------------------------------------------------------------
+ *
+ * es_store_internal.h
+ *	  What the files of store/ ask of each other.
+ *
+ * Lock order of a table's buffers (README.md, rule L1): metapage, inner pages,
+ * leaves from left to right, tail pages from left to right, newly allocated
+ * pages.  A reader holds one at a time.
+ *
+ * IDENTIFICATION
+ *	  src/store/es_store_internal.h
+ *-------------------------------------------------------------------------
+ */
+#ifndef ES_STORE_INTERNAL_H
+#define ES_STORE_INTERNAL_H
+
+#include "postgres.h"
+
+#include "format/es_page.h"
+#include "format/es_walrec.h"
+#include "store/es_store.h"
+
+#define ES_META_BLOCK	((BlockNumber) 0)
+
+/* recent units are flushed when fewer places than this are free */
+#define ES_FLUSH_FREE_PLACES	2
+/* ... the oldest of them, so that leaves are filled and lookups stay cheap */
+#define ES_FLUSH_UNITS			48
+/* pages that a FLUSH may allocate: a leaf, an inner page, a root */
+#define ES_FLUSH_PAGES			3
+
+/* --- es_store_meta.c --- */
+
+/*
+ * Lock the metapage; the caller unlocks and releases it.  InvalidBuffer: the
+ * table is empty and has none.  The page was checked.
+ */
+extern Buffer es_meta_lock(Relation rel, int mode);
+
+/* Make the metapage unless there is one; returns with no lock. */
+extern void es_meta_create(Relation rel);
+
+/*
+ * Make the metapage of a copy: keys and next row number of another table.  Caller
+ * is the only user of "rel".
+ */
+extern void es_meta_create_copy(Relation rel, const EsMetaData *model);
+
+/* Remember what the locked metapage says in the relation's cache. */
+extern void es_meta_remember(Relation rel, EsMeta meta);
+
+/* The next row number by a locked metapage; reads the current page if needed. */
+extern uint64 es_meta_next_row(Relation rel, Buffer metabuf);
+
+/*
+ * Log one of the records whose pages are all full-page images, and set the
+ * pages' LSNs.  In a critical section; buffers are locked and dirty.
+ */
+extern void es_log_images(Relation rel, uint8 info, uint32 count,
+						  const Buffer *buffers, int nbuffers);
+
+/* --- es_store_space.c --- */
+
+/* Lengthen the file so that "need" blocks and a little more fit. */
+extern void es_space_extend(Relation rel, BlockNumber alloc_end, uint32 need);
+
+/* Does the file have "need" blocks from alloc_end on? */
+extern bool es_space_suffices(Relation rel, EsMeta meta, uint32 need);
+
+/*
+ * Choose up to len consecutive free blocks, at "near" if they are free; do not
+ * take them yet.
+ */
+extern EsExtent es_space_choose(const EsMetaData *meta, BlockNumber near,
+								uint32 len);
+extern void es_space_take(EsMeta meta, EsExtent extent);
+extern void es_space_give(EsMeta meta, EsExtent extent);
+
+/* --- es_store_directory.c --- */
+
+/*
+ * The unit that holds row "row", or else the first one after it (forward) or the
+ * last one before it (!forward).  false: there is none.
+ */
+extern bool es_directory_lookup(Relation rel, uint64 row, bool forward,
+								EsUnitRef *ref);
+
+/* Does a FLUSH come before another unit can be closed? */
+extern bool es_directory_is_full(const EsMetaData *meta);
+
+/*
+ * Move the oldest recent units into the tree.  The metapage is locked
+ * exclusively, and the file has room for ES_FLUSH_PAGES.
+ */
+extern void es_directory_flush(Relation rel, Buffer metabuf);
+
+/*
+ * Drop one closed unit without a living row: its blocks become free.  Returns
+ * false if the unit is not there any more.
+ */
+extern bool es_directory_drop(Relation rel, const EsUnit *unit);
+
+/* A directory page, share-locked or exclusively, checked. */
+extern Buffer es_directory_read(Relation rel, BlockNumber block, int mode);
+
+/* --- es_store_tail.c --- */
+
+/*
+ * Close the open run, if its current page is still "block": no page is current
+ * any more.  For VACUUM.
+ */
+extern void es_tail_close_run(Relation rel, BlockNumber block);
+
+/*
+ * Make room for rows from number "row" on in a table that nobody else uses:
+ * returns the new current page, locked exclusively.  0: the next number.
+ */
+extern Buffer es_tail_new_page(Relation rel, uint64 row);
+
+/* --- es_store_read.c --- */
+
+/*
+ * Read and lock a block as page "index" of a unit.  InvalidBuffer: it is another
+ * page now (it was retired, and used again).  Tuples of a page that had to be
+ * read from disk are checked.
+ */
+extern Buffer es_tail_read(Relation rel, const EsUnitRef *ref, uint32 index,
+						   BufferAccessStrategy strategy, int mode);
+
+/*
+ * Lock the page that row "row" is on.  InvalidBuffer: no page holds it.
+ */
+extern Buffer es_fetch_lock_page(EsFetch *fetch, uint64 row, int mode);
+
+/* Read and lock any block; checks page header, and tuples read from disk. */
+extern Buffer es_page_read(Relation rel, BlockNumber block,
+						   BufferAccessStrategy strategy, int mode);
+
+/* --- es_store_apply.c: what records do to pages --- */
+
+extern void es_apply_meta_init(Page page, const xl_es_meta_init *xlrec);
+extern void es_apply_new_tail_meta(Page page, const xl_es_new_tail *xlrec);
+extern void es_apply_new_tail_old(Page page);
+extern void es_apply_new_tail_page(Page page, const xl_es_new_tail *xlrec);
+
+/*
+ * Add a tuple at line pointer "offset"; ones skipped become unused.  false: it
+ * does not fit (which callers in critical sections have excluded).
+ */
+extern bool es_apply_row(Page page, OffsetNumber offset,
+						 HeapTupleHeader tuple, uint32 len);
+extern void es_apply_spec(Page page, const xl_es_spec *xlrec);
+extern void es_apply_settle(Page page, const xl_es_settle *xlrec,
+							const uint16 *offsets);
+
+/* Room that a tuple needs at a line pointer, and what a page has. */
+extern Size es_tail_room_needed(Page page, OffsetNumber offset, Size len);
+extern Size es_tail_room(Page page);
+
+static inline uint64
+es_page_next_row(Page page)
+{
+	return EsPageGetSpecial(page)->first_row + PageGetMaxOffsetNumber(page);
+}
+
+#endif							/* ES_STORE_INTERNAL_H */

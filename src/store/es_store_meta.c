@@ -1,0 +1,302 @@
+/*-------------------------------------------------------------------------
+ *
+ * es_store_meta.c
+ *	  The metapage: making it, reading it, and what is remembered of it.
+ *
+ * A table has no metapage until its first row: a file without blocks, or whose
+ * first block is zero (a crash between the extension of the file and META_INIT),
+ * is an empty table.
+ *
+ * IDENTIFICATION
+ *	  src/store/es_store_meta.c
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xloginsert.h"
+#include "executor/instrument.h"
+#include "miscadmin.h"
+#include "storage/bufmgr.h"
+#include "utils/memutils.h"
+
+#include "base/es_corrupt.h"
+#include "base/es_stoppoint.h"
+#include "eventstore.h"
+#include "format/es_format_check.h"
+#include "store/es_store_internal.h"
+
+EsRelationCache *
+es_store_cache(Relation rel)
+{
+	if (rel->rd_amcache == NULL)
+	{
+		EsRelationCache *cache;
+
+		cache = MemoryContextAllocZero(CacheMemoryContext,
+									   sizeof(EsRelationCache));
+		cache->current_block = InvalidBlockNumber;
+		rel->rd_amcache = cache;
+	}
+	return (EsRelationCache *) rel->rd_amcache;
+}
+
+void
+es_store_forget(Relation rel)
+{
+	if (rel->rd_amcache != NULL)
+	{
+		pfree(rel->rd_amcache);
+		rel->rd_amcache = NULL;
+	}
+}
+
+Buffer
+es_meta_lock(Relation rel, int mode)
+{
+	int64		reads = pgBufferUsage.shared_blks_read +
+		pgBufferUsage.local_blks_read;
+	Buffer		buffer;
+	Page		page;
+	const char *problem;
+
+	if (!es_store_cache(rel)->have_meta &&
+		smgrnblocks(RelationGetSmgr(rel), MAIN_FORKNUM) == 0)
+		return InvalidBuffer;
+
+	buffer = ReadBuffer(rel, ES_META_BLOCK);
+	LockBuffer(buffer, mode);
+	page = BufferGetPage(buffer);
+	if (PageIsNew(page))
+	{
+		UnlockReleaseBuffer(buffer);
+		return InvalidBuffer;
+	}
+
+	problem = es_page_check(page);
+	if (problem == NULL &&
+		(EsPageGetSpecial(page)->kind != ES_PAGE_META ||
+		 pgBufferUsage.shared_blks_read +
+		 pgBufferUsage.local_blks_read != reads))
+		problem = es_meta_check(page);
+	if (problem != NULL)
+		es_report_corruption(rel, ES_META_BLOCK, "%s", problem);
+	return buffer;
+}
+
+void
+es_meta_remember(Relation rel, EsMeta meta)
+{
+	EsRelationCache *cache = es_store_cache(rel);
+
+	if (!cache->have_meta || cache->gen != meta->gen)
+	{
+		memset(cache->units, 0, sizeof(cache->units));
+		cache->gen = meta->gen;
+		memcpy(cache->id_key, meta->id_key, sizeof(cache->id_key));
+		cache->have_meta = true;
+	}
+	cache->current_block = meta->open.npages > 0 ?
+		meta->open.current_block : InvalidBlockNumber;
+}
+
+static void
+random_bytes(void *to, size_t len)
+{
+	if (!pg_strong_random(to, len))
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("could not generate random values")));
+}
+
+static void
+log_meta_init(Buffer buffer, const xl_es_meta_init *xlrec)
+{
+	XLogRecPtr	lsn;
+
+	XLogBeginInsert();
+	XLogRegisterBuffer(0, buffer, REGBUF_WILL_INIT | REGBUF_STANDARD);
+	XLogRegisterData((char *) xlrec, SizeOfEsMetaInit);
+	lsn = XLogInsert(ES_RMGR_ID, XLOG_ES_META_INIT);
+	PageSetLSN(BufferGetPage(buffer), lsn);
+}
+
+static void
+create_meta(Relation rel, xl_es_meta_init *xlrec)
+{
+	EsFileLocator locator = es_rel_locator(rel);
+	Buffer		buffer;
+	Page		page;
+
+	xlrec->version = ES_WAL_VERSION;
+	xlrec->locator[0] = es_locator_spc(locator);
+	xlrec->locator[1] = es_locator_db(locator);
+	xlrec->locator[2] = es_locator_number(locator);
+
+	es_extend_relation(rel, ES_META_BLOCK + 1);
+	buffer = ReadBuffer(rel, ES_META_BLOCK);
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	page = BufferGetPage(buffer);
+
+	/* the content lock decides between two first writers */
+	if (PageIsNew(page))
+	{
+		START_CRIT_SECTION();
+		es_apply_meta_init(page, xlrec);
+		MarkBufferDirty(buffer);
+		ES_STOP_POINT("meta-before-wal");
+		if (RelationNeedsWAL(rel))
+			log_meta_init(buffer, xlrec);
+		ES_STOP_POINT("meta-after-wal");
+		END_CRIT_SECTION();
+	}
+	UnlockReleaseBuffer(buffer);
+}
+
+void
+es_meta_create(Relation rel)
+{
+	xl_es_meta_init xlrec;
+
+	memset(&xlrec, 0, sizeof(xlrec));
+	random_bytes(xlrec.hash_key, sizeof(xlrec.hash_key));
+	random_bytes(xlrec.id_key, sizeof(xlrec.id_key));
+	random_bytes(&xlrec.life, sizeof(xlrec.life));
+	xlrec.next_row = ES_FIRST_ROW;
+	create_meta(rel, &xlrec);
+}
+
+void
+es_meta_create_copy(Relation rel, const EsMetaData *model)
+{
+	xl_es_meta_init xlrec;
+
+	memset(&xlrec, 0, sizeof(xlrec));
+	memcpy(xlrec.hash_key, model->hash_key, sizeof(xlrec.hash_key));
+	memcpy(xlrec.id_key, model->id_key, sizeof(xlrec.id_key));
+	random_bytes(&xlrec.life, sizeof(xlrec.life));
+	xlrec.next_row = model->next_row;
+	create_meta(rel, &xlrec);
+}
+
+uint64
+es_meta_next_row(Relation rel, Buffer metabuf)
+{
+	EsMeta		meta = EsPageGetMeta(BufferGetPage(metabuf));
+	Buffer		buffer;
+	uint64		row;
+
+	if (meta->open.npages == 0)
+		return meta->next_row;
+	buffer = es_page_read(rel, meta->open.current_block, NULL,
+						  BUFFER_LOCK_SHARE);
+	row = es_page_next_row(BufferGetPage(buffer));
+	UnlockReleaseBuffer(buffer);
+	return row;
+}
+
+/*
+ * The metapage is let go before the current page is locked.  The page may stop to
+ * be the current one in between; then rows on later pages were added after the
+ * metapage was read, hence after the caller's snapshot was taken.
+ */
+uint64
+es_store_end_row(Relation rel)
+{
+	for (;;)
+	{
+		Buffer		buffer = es_meta_lock(rel, BUFFER_LOCK_SHARE);
+		EsMeta		meta;
+		EsUnitRef	ref;
+		uint64		row;
+
+		if (!BufferIsValid(buffer))
+			return ES_FIRST_ROW;
+		meta = EsPageGetMeta(BufferGetPage(buffer));
+		es_meta_remember(rel, meta);
+		row = meta->next_row;
+		memset(&ref, 0, sizeof(ref));
+		ref.open = true;
+		ref.gen = meta->gen;
+		ref.unit.unit_id = meta->open.unit_id;
+		ref.unit.start = meta->open.start;
+		ref.unit.npages = meta->open.npages;
+		UnlockReleaseBuffer(buffer);
+
+		if (ref.unit.npages == 0)
+			return row;
+		buffer = es_tail_read(rel, &ref, ref.unit.npages - 1, NULL,
+							  BUFFER_LOCK_SHARE);
+		if (BufferIsValid(buffer))
+		{
+			row = es_page_next_row(BufferGetPage(buffer));
+			UnlockReleaseBuffer(buffer);
+			return row;
+		}
+	}
+}
+
+void
+es_store_sizes(Relation rel, EsSizes *sizes)
+{
+	Buffer		buffer = es_meta_lock(rel, BUFFER_LOCK_SHARE);
+	EsMeta		meta;
+	uint64		next_row;
+
+	sizes->rows = 0;
+	sizes->blocks = 0;
+	if (!BufferIsValid(buffer))
+		return;
+	meta = EsPageGetMeta(BufferGetPage(buffer));
+	next_row = es_meta_next_row(rel, buffer);
+	sizes->rows = meta->counters.rows;
+	if (meta->open.npages > 0)
+		sizes->rows += next_row - meta->open.first_row;
+	sizes->rows -= Min(sizes->rows, meta->counters.holes);
+	sizes->blocks = meta->counters.unit_blocks + meta->open.npages;
+	UnlockReleaseBuffer(buffer);
+}
+
+bool
+es_store_has_rows(Relation rel)
+{
+	return es_store_end_row(rel) > ES_FIRST_ROW;
+}
+
+bool
+es_store_id_key(Relation rel, uint8 key[ES_SIPHASH_KEY_BYTES])
+{
+	if (!es_store_cache(rel)->have_meta)
+	{
+		Buffer		buffer = es_meta_lock(rel, BUFFER_LOCK_SHARE);
+
+		if (!BufferIsValid(buffer))
+			return false;
+		es_meta_remember(rel, EsPageGetMeta(BufferGetPage(buffer)));
+		UnlockReleaseBuffer(buffer);
+	}
+	memcpy(key, es_store_cache(rel)->id_key, ES_SIPHASH_KEY_BYTES);
+	return true;
+}
+
+void
+es_log_images(Relation rel, uint8 info, uint32 count,
+			  const Buffer *buffers, int nbuffers)
+{
+	xl_es_images xlrec;
+	XLogRecPtr	lsn;
+
+	if (!RelationNeedsWAL(rel))
+		return;
+	memset(&xlrec, 0, sizeof(xlrec));
+	xlrec.version = ES_WAL_VERSION;
+	xlrec.count = count;
+
+	XLogBeginInsert();
+	for (int i = 0; i < nbuffers; i++)
+		XLogRegisterBuffer(i, buffers[i],
+						   REGBUF_FORCE_IMAGE | REGBUF_STANDARD);
+	XLogRegisterData((char *) &xlrec, SizeOfEsImages);
+	lsn = XLogInsert(ES_RMGR_ID, info);
+	for (int i = 0; i < nbuffers; i++)
+		PageSetLSN(BufferGetPage(buffers[i]), lsn);
+}
