@@ -1,0 +1,177 @@
+/*-------------------------------------------------------------------------
+ *
+ * es_table_lock.c
+ *	  Row locks.
+ *
+ * Rows never change, so a row lock protects nothing but what users agree on: that
+ * two of them do not process the same event.  Nothing is written for it.  Row locks
+ * are heavyweight tuple locks, in the modes that heap uses for the same
+ * strengths, kept to the end of the transaction: they conflict as on heap, are
+ * seen by the deadlock detector, go with a rolled back savepoint, survive PREPARE.
+ *
+ * FOR KEY SHARE takes none: a key cannot change.
+ *
+ * The lock table is finite.  Before its first row lock in a table, a transaction
+ * takes RowShareLock on page 1 of the table, a number that no page of the table's
+ * protocol uses otherwise; every 1000 row locks it tries to take
+ * ExclusiveLock there.  Once it has that one, nobody else can lock rows of the table,
+ * and it needs no further tuple locks.  It never waits for it: two transactions
+ * with disjoint rows would wait for each other.
+ *
+ * IDENTIFICATION
+ *	  src/table/es_table_lock.c
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "storage/lock.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+
+#include "table/es_table_internal.h"
+
+/* "page" whose lock stands for all rows of the table */
+#define ALL_ROWS_PAGE			1
+/* tuple locks of one table between attempts to lock all rows */
+#define LOCKS_PER_ATTEMPT		1000
+
+/* row locks taken in this transaction, by table; an estimate is enough */
+typedef struct LockCount
+{
+	Oid			relid;
+	uint32		count;
+} LockCount;
+
+static HTAB *lock_counts = NULL;
+static LocalTransactionId lock_counts_lxid = InvalidLocalTransactionId;
+
+static uint32
+count_lock(Oid relid)
+{
+	LocalTransactionId lxid = es_my_lxid();
+	LockCount  *entry;
+	bool		found;
+
+	if (lock_counts == NULL || lock_counts_lxid != lxid)
+	{
+		HASHCTL		info;
+
+		/* the table of an earlier transaction went with its memory */
+		info.keysize = sizeof(Oid);
+		info.entrysize = sizeof(LockCount);
+		info.hcxt = TopTransactionContext;
+		lock_counts = hash_create("eventstore row locks", 16, &info,
+								  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+		lock_counts_lxid = lxid;
+	}
+	entry = hash_search(lock_counts, &relid, HASH_ENTER, &found);
+	if (!found)
+		entry->count = 0;
+	return ++entry->count;
+}
+
+static LOCKMODE
+lock_mode(LockTupleMode mode)
+{
+	switch (mode)
+	{
+		case LockTupleShare:
+			return RowShareLock;
+		case LockTupleNoKeyExclusive:
+			return ExclusiveLock;
+		case LockTupleExclusive:
+			return AccessExclusiveLock;
+		default:
+			return NoLock;
+	}
+}
+
+/*
+ * Report a row that NOWAIT does not wait for, as heap does.
+ */
+static void
+report_locked(Relation rel)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+			 errmsg("could not obtain lock on row in relation \"%s\"",
+					RelationGetRelationName(rel))));
+}
+
+/*
+ * Take the lock on the row; false: it is held by others and we do not wait.
+ */
+static bool
+acquire(Relation rel, ItemPointer tid, LOCKMODE mode,
+		LockWaitPolicy wait_policy)
+{
+	LOCKTAG		all_rows;
+
+	SET_LOCKTAG_PAGE(all_rows, rel->rd_lockInfo.lockRelId.dbId,
+					 rel->rd_lockInfo.lockRelId.relId, ALL_ROWS_PAGE);
+	if (es_lock_held_by_me(&all_rows, ExclusiveLock))
+		return true;
+
+	if (!es_lock_held_by_me(&all_rows, RowShareLock))
+	{
+		if (wait_policy == LockWaitBlock)
+			LockPage(rel, ALL_ROWS_PAGE, RowShareLock);
+		else if (!ConditionalLockPage(rel, ALL_ROWS_PAGE, RowShareLock))
+			return false;
+	}
+
+	if (wait_policy == LockWaitBlock)
+		LockTuple(rel, tid, mode);
+	else if (!es_conditional_lock_tuple(rel, tid, mode))
+		return false;
+
+	if (count_lock(RelationGetRelid(rel)) % LOCKS_PER_ATTEMPT == 0)
+		(void) ConditionalLockPage(rel, ALL_ROWS_PAGE, ExclusiveLock);
+	return true;
+}
+
+TM_Result
+es_table_tuple_lock(Relation rel, ItemPointer tid, Snapshot snapshot,
+					TupleTableSlot *slot, CommandId cid, LockTupleMode mode,
+					LockWaitPolicy wait_policy, uint8 flags,
+					TM_FailureData *tmfd)
+{
+	EsFetch		fetch;
+	HeapTuple	tuple;
+	TM_Result	result;
+	MemoryContext old_context;
+	LOCKMODE	lockmode = lock_mode(mode);
+
+	tmfd->traversed = false;
+	es_fetch_begin(&fetch, rel);
+	old_context = MemoryContextSwitchTo(slot->tts_mcxt);
+	result = es_fetch_for_lock(&fetch, es_tid_to_row(tid), cid, &tuple);
+	MemoryContextSwitchTo(old_context);
+	if (tuple == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("attempted to lock a row that does not exist")));
+	if (result != TM_Ok)
+	{
+		heap_freetuple(tuple);
+		return result;
+	}
+
+	if (lockmode != NoLock &&
+		!acquire(rel, tid, lockmode, wait_policy))
+	{
+		heap_freetuple(tuple);
+		if (wait_policy == LockWaitError)
+			report_locked(rel);
+		return TM_WouldBlock;
+	}
+
+	/* nothing can have happened to the row while we waited */
+	ExecForceStoreHeapTuple(tuple, slot, true);
+	slot->tts_tid = tuple->t_self;
+	slot->tts_tableOid = RelationGetRelid(rel);
+	return TM_Ok;
+}
