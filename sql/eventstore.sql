@@ -1,0 +1,74 @@
+/* sql/eventstore.sql */
+
+-- complain if script is sourced in psql, rather than via CREATE EXTENSION
+\echo Use "CREATE EXTENSION eventstore" to load this file. \quit
+
+--
+-- The schema
+--
+
+-- Whoever owns the schema may put functions into it that match a call better
+-- than ours do, so it must be the installing role's, or a superuser's.
+DO LANGUAGE plpgsql $$
+DECLARE
+	owner text := (
+		SELECT pg_catalog.pg_get_userbyid(n.nspowner)
+		FROM pg_catalog.pg_namespace n
+			JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) n.nspowner
+		WHERE n.nspname OPERATOR(pg_catalog.=) 'eventstore'::pg_catalog.name AND
+			r.rolname OPERATOR(pg_catalog.<>) current_user AND NOT r.rolsuper);
+BEGIN
+	IF owner IS NOT NULL THEN
+		RAISE EXCEPTION 'schema "eventstore" belongs to role "%"', owner
+			USING ERRCODE = 'insufficient_privilege',
+				DETAIL = 'Its owner could add functions that are called instead of the extension''s.',
+				HINT = 'Drop or rename the schema; CREATE EXTENSION makes a new one.';
+	END IF;
+END $$;
+
+GRANT USAGE ON SCHEMA eventstore TO PUBLIC;
+
+--
+-- The access method
+--
+
+CREATE FUNCTION table_handler(internal) RETURNS table_am_handler
+LANGUAGE C STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'eventstore_table_handler';
+
+COMMENT ON FUNCTION table_handler(internal) IS
+	'handler of the table access method "eventstore"';
+
+CREATE ACCESS METHOD eventstore TYPE TABLE HANDLER table_handler;
+
+COMMENT ON ACCESS METHOD eventstore IS
+	'append-only tables for events';
+
+--
+-- Stores
+--
+
+CREATE FUNCTION create_store(name text, payload text DEFAULT 'json')
+RETURNS regclass
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'eventstore_create_store';
+
+COMMENT ON FUNCTION create_store(text, text) IS
+	'creates an event table with the canonical columns';
+
+CREATE FUNCTION ingest(store regclass, data text,
+	OUT stored bigint, OUT first_position bigint, OUT last_position bigint)
+RETURNS record
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'eventstore_ingest';
+
+COMMENT ON FUNCTION ingest(regclass, text) IS
+	'stores events, one JSON object a line: entity_id, event_type, timestamp, payload, metadata, event_id';
+
+CREATE FUNCTION verify(store regclass)
+RETURNS TABLE (block bigint, row_number bigint, rule text, problem text)
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE ROWS 10
+AS 'MODULE_PATHNAME', 'eventstore_verify';
+
+COMMENT ON FUNCTION verify(regclass) IS
+	'checks an event table; every problem is a row';

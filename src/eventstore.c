@@ -1,0 +1,54 @@
+/*-------------------------------------------------------------------------
+ *
+ * eventstore.c
+ *	  What happens when the server loads the library.
+ *
+ * IDENTIFICATION
+ *	  src/eventstore.c
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xlog_internal.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+
+#include "base/es_compat.h"
+#include "base/es_config.h"
+#include "eventstore.h"
+#include "store/es_store.h"
+#include "table/es_table.h"
+
+ES_MODULE_MAGIC("eventstore", ES_VERSION);
+
+void		_PG_init(void);
+
+/*
+ * Without rm_decode, logical decoding passes over the records, which carry what
+ * it will need.
+ */
+static RmgrData resource_manager = {
+	.rm_name = ES_RMGR_NAME,
+	.rm_redo = es_store_redo,
+	.rm_desc = es_store_desc,
+	.rm_identify = es_store_identify,
+	.rm_mask = es_store_mask
+};
+
+/*
+ * The server can learn of a resource manager only while it starts, and must know
+ * it before it replays the first record.
+ */
+void
+_PG_init(void)
+{
+	if (!process_shared_preload_libraries_in_progress)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("eventstore must be loaded when the server starts"),
+				 errhint("Add this line to postgresql.conf, with other libraries if there are any, and restart the server: shared_preload_libraries = 'eventstore'")));
+
+	es_config_define();
+	RegisterCustomRmgr(ES_RMGR_ID, &resource_manager);
+	es_table_install_hooks();
+}
