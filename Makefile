@@ -35,6 +35,7 @@ OBJS = \
 	src/store/es_store_vacuum.o \
 	src/store/es_store_verify.o \
 	src/store/es_store_xlog.o \
+	src/decode/es_decode.o \
 	src/table/es_table_analyze.o \
 	src/table/es_table_bitmap.o \
 	src/table/es_table_build.o \

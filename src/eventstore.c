@@ -15,6 +15,7 @@
 
 #include "base/es_compat.h"
 #include "base/es_config.h"
+#include "decode/es_decode.h"
 #include "eventstore.h"
 #include "store/es_store.h"
 #include "table/es_table.h"
@@ -23,16 +24,13 @@ ES_MODULE_MAGIC("eventstore", ES_VERSION);
 
 void		_PG_init(void);
 
-/*
- * Without rm_decode, logical decoding passes over the records, which carry what
- * it will need.
- */
 static RmgrData resource_manager = {
 	.rm_name = ES_RMGR_NAME,
 	.rm_redo = es_store_redo,
 	.rm_desc = es_store_desc,
 	.rm_identify = es_store_identify,
-	.rm_mask = es_store_mask
+	.rm_mask = es_store_mask,
+	.rm_decode = es_decode
 };
 
 /*
@@ -46,7 +44,7 @@ _PG_init(void)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("eventstore must be loaded when the server starts"),
-				 errhint("Add this line to postgresql.conf, with other libraries if there are any, and restart the server: shared_preload_libraries = 'eventstore'")));
+				 errhint("Put \"shared_preload_libraries = 'eventstore'\" into postgresql.conf, beside other libraries if there are any, and restart the server.")));
 
 	es_config_define();
 	RegisterCustomRmgr(ES_RMGR_ID, &resource_manager);

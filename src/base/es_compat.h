@@ -315,15 +315,24 @@ es_lock_held_by_me(const LOCKTAG *tag, LOCKMODE mode)
 #endif
 }
 
-static inline bool
-es_conditional_lock_tuple(Relation rel, ItemPointer tid, LOCKMODE mode)
-{
+/* --- the reorder buffer of logical decoding --- */
 #if PG_VERSION_NUM >= 180000
-	return ConditionalLockTuple(rel, tid, mode, false);
+#define es_reorder_alloc_change(rb)			ReorderBufferAllocChange(rb)
+#define es_reorder_alloc_tuple(rb, len)		ReorderBufferAllocTupleBuf(rb, len)
 #else
-	return ConditionalLockTuple(rel, tid, mode);
+#define es_reorder_alloc_change(rb)			ReorderBufferGetChange(rb)
+#define es_reorder_alloc_tuple(rb, len)		ReorderBufferGetTupleBuf(rb, len)
 #endif
-}
+#if PG_VERSION_NUM >= 170000
+#define es_change_tuple(newtuple)			(newtuple)
+#else
+#define es_change_tuple(newtuple)			(&(newtuple)->tuple)
+#endif
+#if PG_VERSION_NUM >= 160000
+#define es_change_locator(change)			(&(change)->data.tp.rlocator)
+#else
+#define es_change_locator(change)			(&(change)->data.tp.relnode)
+#endif
 
 /* --- privileges --- */
 static inline bool
