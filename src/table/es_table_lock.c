@@ -5,17 +5,20 @@
  *
  * Rows never change, so a row lock protects nothing but what users agree on: that
  * two of them do not process the same event.  Nothing is written for it.  Row locks
- * are heavyweight tuple locks, in the modes that heap uses for the same
- * strengths, kept to the end of the transaction: they conflict as on heap, are
- * seen by the deadlock detector, go with a rolled back savepoint, survive PREPARE.
+ * are heavyweight locks, in the modes that heap uses for the same strengths, kept
+ * to the end of the transaction: they conflict as on heap, are seen by the deadlock
+ * detector, go with a rolled back savepoint, survive PREPARE.
+ *
+ * They are locks on objects: class = the table, object = the row number.  Catalogs
+ * have other OIDs than tables, so nobody else's object is meant.  PostgreSQL's tuple
+ * and page locks would not do: core asserts that they are held for moments only.
  *
  * FOR KEY SHARE takes none: a key cannot change.
  *
  * The lock table is finite.  Before its first row lock in a table, a transaction
- * takes RowShareLock on page 1 of the table, a number that no page of the table's
- * protocol uses otherwise; every 1000 row locks it tries to take
- * ExclusiveLock there.  Once it has that one, nobody else can lock rows of the table,
- * and it needs no further tuple locks.  It never waits for it: two transactions
+ * takes RowShareLock on row 0, which no table has; every 1000 row locks it tries to
+ * take ExclusiveLock there.  Once it has that one, nobody else can lock rows of the
+ * table, and it needs no further locks.  It never waits for it: two transactions
  * with disjoint rows would wait for each other.
  *
  * IDENTIFICATION
@@ -26,16 +29,15 @@
 
 #include "access/xact.h"
 #include "miscadmin.h"
-#include "storage/lmgr.h"
 #include "storage/lock.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
 #include "table/es_table_internal.h"
 
-/* "page" whose lock stands for all rows of the table */
-#define ALL_ROWS_PAGE			1
-/* tuple locks of one table between attempts to lock all rows */
+/* the row whose lock stands for all rows of the table */
+#define ALL_ROWS				0
+/* row locks of one table between attempts to lock all rows */
 #define LOCKS_PER_ATTEMPT		1000
 
 /* row locks taken in this transaction, by table; an estimate is enough */
@@ -101,35 +103,42 @@ report_locked(Relation rel)
 					RelationGetRelationName(rel))));
 }
 
+static void
+set_lock_tag(LOCKTAG *tag, Relation rel, uint64 row)
+{
+	StaticAssertStmt(ES_MAX_ROW < UINT64CONST(1) << 48,
+					 "row numbers must fit a lock tag");
+	SET_LOCKTAG_OBJECT(*tag,
+					   rel->rd_lockInfo.lockRelId.dbId,
+					   rel->rd_lockInfo.lockRelId.relId,
+					   (uint32) row,
+					   (uint16) (row >> 32));
+}
+
 /*
  * Take the lock on the row; false: it is held by others and we do not wait.
  */
 static bool
-acquire(Relation rel, ItemPointer tid, LOCKMODE mode,
-		LockWaitPolicy wait_policy)
+acquire(Relation rel, uint64 row, LOCKMODE mode, LockWaitPolicy wait_policy)
 {
+	bool		dont_wait = wait_policy != LockWaitBlock;
 	LOCKTAG		all_rows;
+	LOCKTAG		one_row;
 
-	SET_LOCKTAG_PAGE(all_rows, rel->rd_lockInfo.lockRelId.dbId,
-					 rel->rd_lockInfo.lockRelId.relId, ALL_ROWS_PAGE);
+	set_lock_tag(&all_rows, rel, ALL_ROWS);
 	if (es_lock_held_by_me(&all_rows, ExclusiveLock))
 		return true;
+	if (!es_lock_held_by_me(&all_rows, RowShareLock) &&
+		LockAcquire(&all_rows, RowShareLock, false, dont_wait) ==
+		LOCKACQUIRE_NOT_AVAIL)
+		return false;
 
-	if (!es_lock_held_by_me(&all_rows, RowShareLock))
-	{
-		if (wait_policy == LockWaitBlock)
-			LockPage(rel, ALL_ROWS_PAGE, RowShareLock);
-		else if (!ConditionalLockPage(rel, ALL_ROWS_PAGE, RowShareLock))
-			return false;
-	}
-
-	if (wait_policy == LockWaitBlock)
-		LockTuple(rel, tid, mode);
-	else if (!es_conditional_lock_tuple(rel, tid, mode))
+	set_lock_tag(&one_row, rel, row);
+	if (LockAcquire(&one_row, mode, false, dont_wait) == LOCKACQUIRE_NOT_AVAIL)
 		return false;
 
 	if (count_lock(RelationGetRelid(rel)) % LOCKS_PER_ATTEMPT == 0)
-		(void) ConditionalLockPage(rel, ALL_ROWS_PAGE, ExclusiveLock);
+		(void) LockAcquire(&all_rows, ExclusiveLock, false, true);
 	return true;
 }
 
@@ -161,7 +170,7 @@ es_table_tuple_lock(Relation rel, ItemPointer tid, Snapshot snapshot,
 	}
 
 	if (lockmode != NoLock &&
-		!acquire(rel, tid, lockmode, wait_policy))
+		!acquire(rel, es_tid_to_row(tid), lockmode, wait_policy))
 	{
 		heap_freetuple(tuple);
 		if (wait_policy == LockWaitError)
