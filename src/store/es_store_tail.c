@@ -23,6 +23,7 @@
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "storage/predicate.h"
+#include "utils/lsyscache.h"
 
 #include "base/es_config.h"
 #include "base/es_corrupt.h"
@@ -389,44 +390,62 @@ fill_in_row(EsNewRow *row, uint64 number, const uint8 *id_key)
 }
 
 /*
- * Which number does a row get, if the next one is "next"?
+ * Which number does a row get, if the next one is "next"?  0: none.
  */
 static uint64
-choose_number(Relation rel, const EsNewRow *row, uint64 next, int flags)
+choose_number(const EsNewRow *row, uint64 next, int flags)
 {
 	uint64		number = next;
 
 	if (row->given_row > next)
 	{
 		if (!(flags & ES_PUT_MAY_JUMP))
-			ereport(ERROR,
-					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-					 errmsg("must be owner of relation \"%s\" to choose a position",
-							RelationGetRelationName(rel)),
-					 errdetail("Position " UINT64_FORMAT " was given, the next one is "
-							   UINT64_FORMAT ".", row->given_row, next),
-					 errhint("Leave the column out, and the next position is assigned.")));
+			return 0;
 		number = row->given_row;
 	}
 	else if (row->given_row != 0 && row->given_row < next &&
 			 !(flags & ES_PUT_RENUMBER))
+		return 0;
+	return number <= ES_MAX_ROW ? number : 0;
+}
+
+/*
+ * Say why a row cannot have the number that it was given.
+ */
+static void
+report_number(Relation rel, const EsNewRow *row, uint64 next)
+{
+	const char *name = RelationGetRelationName(rel);
+
+	/* a table that is being rewritten is known by another name */
+	if (OidIsValid(rel->rd_rel->relrewrite))
+		name = get_rel_name(rel->rd_rel->relrewrite);
+
+	if (row->given_row > next && next <= ES_MAX_ROW)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be owner of relation \"%s\" to choose a position",
+						name),
+				 errdetail("Position " UINT64_FORMAT " was given, the next one is "
+						   UINT64_FORMAT ".", row->given_row, next),
+				 errhint("Leave the column out, and the next position is assigned.")));
+	if (row->given_row != 0 && row->given_row < next)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNIQUE_VIOLATION),
 				 errmsg("position " UINT64_FORMAT " of relation \"%s\" has already passed",
-						row->given_row, RelationGetRelationName(rel)),
+						row->given_row, name),
 				 errdetail("The next position is " UINT64_FORMAT ".", next),
 				 errhint("Insert rows in the order of their positions, or leave the column out.")));
-	if (number > ES_MAX_ROW)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("relation \"%s\" cannot have more than " UINT64_FORMAT " positions",
-						RelationGetRelationName(rel), ES_MAX_ROW)));
-	return number;
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("relation \"%s\" cannot have more than " UINT64_FORMAT " positions",
+					name, ES_MAX_ROW)));
 }
 
 /*
  * How many of the rows go to this page, at consecutive line pointers from *offset
- * on?  Gives them their numbers.  0: the first one needs another page.
+ * on?  Gives them their numbers.  0: the first one needs another page.  -1: it
+ * cannot have the number that it was given.
  */
 static int
 place_rows(Relation rel, Page page, EsNewRow *rows, int nrows, int flags,
@@ -441,9 +460,12 @@ place_rows(Relation rel, Page page, EsNewRow *rows, int nrows, int flags,
 	while (placed < nrows)
 	{
 		EsNewRow   *row = &rows[placed];
-		uint64		number = choose_number(rel, row, next, flags);
+		uint64		number = choose_number(row, next, flags);
 		Size		need = MAXALIGN(row->tuple->t_len) + sizeof(ItemIdData);
 
+		/* the rows before it go in first; then it is found again */
+		if (number == 0)
+			return placed > 0 ? placed : -1;
 		if (number != next)
 		{
 			if (placed > 0 || number - next > MAX_SKIPPED_POINTERS)
@@ -615,9 +637,15 @@ put_rows(Relation rel, EsNewRow *rows, int nrows, int flags, uint32 token)
 
 		placed = place_rows(rel, BufferGetPage(buffer), rows + done,
 							nrows - done, flags, &offset);
-		if (placed == 0)
+		if (placed <= 0)
 		{
 			uint64		next = es_page_next_row(BufferGetPage(buffer));
+
+			if (placed < 0)
+			{
+				UnlockReleaseBuffer(buffer);
+				report_number(rel, &rows[done], next);
+			}
 
 			if (rows[done].given_row > next)
 				jump = rows[done].given_row;

@@ -29,11 +29,11 @@
 #include "table/es_table_scan.h"
 
 /*
- * Up to this many rows of a TID block are fetched one by one.  A fetch copies one
- * tuple; a walk judges and copies all rows of each page it meets.  Chosen by
- * reasoning: a page holds some dozens of events.
+ * A walk judges all rows of each page it meets, and copies it; a fetch does so with
+ * one tuple.  Walk where at least so many rows of a page are wanted.  The value
+ * is a guess that measured well.
  */
-#define ES_BITMAP_FETCH_ROWS	8
+#define ES_WALK_ROWS_OF_PAGE	4
 
 struct EsBitmapBlock
 {
@@ -51,6 +51,7 @@ struct EsBitmapBlock
 
 static bool begin_block(EsScanDesc *scan, BlockNumber block, int noffsets,
 						const OffsetNumber *offsets);
+static bool is_walk_cheaper(EsScanDesc *scan);
 static bool next_row_of_block(EsScanDesc *scan, TupleTableSlot *slot);
 static bool fetch_next_row(EsScanDesc *scan, TupleTableSlot *slot);
 static bool walk_to_next_row(EsScanDesc *scan, TupleTableSlot *slot);
@@ -168,17 +169,32 @@ begin_block(EsScanDesc *scan, BlockNumber block, int noffsets,
 		return false;
 	}
 
-	/*
-	 * A walk judges rows between the wanted ones too.  In a serializable
-	 * transaction they would count as read, though nobody asked for them.
-	 */
-	bitmap->one_by_one = bitmap->noffsets > 0 &&
-		(bitmap->noffsets <= ES_BITMAP_FETCH_ROWS || IsolationIsSerializable());
+	bitmap->one_by_one = bitmap->noffsets > 0 && !is_walk_cheaper(scan);
 
 	/* the reader keeps its page where that holds rows of this block too */
 	if (!bitmap->one_by_one)
 		es_reader_seek(scan->reader, low);
 	return true;
+}
+
+/*
+ * How many pages the block's rows are on is guessed from the page used last.
+ *
+ * A walk also judges rows that nobody asked for.  In a serializable transaction
+ * they would count as read, so it walks only where the bitmap is lossy.
+ */
+static bool
+is_walk_cheaper(EsScanDesc *scan)
+{
+	EsBitmapBlock *bitmap = scan->bitmap;
+	int			rows_of_page = scan->reader->page_nrows;
+
+	if (IsolationIsSerializable())
+		return false;
+	if (!scan->reader->have_page)
+		rows_of_page = bitmap->fetch.page_nrows;
+	return bitmap->noffsets * rows_of_page >=
+		ES_WALK_ROWS_OF_PAGE * ES_ROWS_PER_TID_BLOCK;
 }
 
 static bool

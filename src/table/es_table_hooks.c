@@ -68,14 +68,14 @@ relid_is_ours(Oid relid)
  */
 
 /*
- * Remembers which partitioned tables have an event table among their
- * partitions, until any relation changes: INSERT opens partitions only when a
- * row goes there, so they must be looked for in the catalogs.
+ * Remembers which partitioned tables have only event tables as partitions, until
+ * any relation changes: INSERT opens partitions only when a row goes there, so
+ * they must be looked for in the catalogs.
  */
 typedef struct PartitionMemo
 {
 	Oid			relid;			/* key */
-	Oid			partition;		/* one that is ours; InvalidOid: none */
+	Oid			partition;		/* the first one; InvalidOid: not all are ours */
 } PartitionMemo;
 
 static HTAB *partition_memo = NULL;
@@ -106,15 +106,39 @@ reset_partition_memo(void)
 }
 
 /*
- * A partition, at any level, that is an event table; InvalidOid: there is none.
+ * The first of the tables that hold the rows of a partitioned one, if all of
+ * them are event tables; else InvalidOid.
  */
+static Oid
+find_event_partition(Oid relid)
+{
+	List	   *relids = find_all_inheritors(relid, NoLock, NULL);
+	ListCell   *lc;
+	Oid			first = InvalidOid;
+
+	foreach(lc, relids)
+	{
+		Oid			partition = lfirst_oid(lc);
+
+		if (get_rel_relkind(partition) == RELKIND_PARTITIONED_TABLE)
+			continue;
+		if (!relid_is_ours(partition))
+		{
+			first = InvalidOid;
+			break;
+		}
+		if (!OidIsValid(first))
+			first = partition;
+	}
+	list_free(relids);
+	return first;
+}
+
 static Oid
 event_partition(Oid relid)
 {
 	PartitionMemo *memo;
-	List	   *relids;
-	ListCell   *lc;
-	Oid			found = InvalidOid;
+	Oid			partition;
 
 	if (!partition_memo_valid)
 		reset_partition_memo();
@@ -122,24 +146,15 @@ event_partition(Oid relid)
 	if (memo != NULL)
 		return memo->partition;
 
-	relids = find_all_inheritors(relid, NoLock, NULL);
-	foreach(lc, relids)
-	{
-		if (relid_is_ours(lfirst_oid(lc)))
-		{
-			found = lfirst_oid(lc);
-			break;
-		}
-	}
-	list_free(relids);
+	partition = find_event_partition(relid);
 
 	/* unless the catalogs changed under our eyes */
 	if (partition_memo_valid)
 	{
 		memo = hash_search(partition_memo, &relid, HASH_ENTER, NULL);
-		memo->partition = found;
+		memo->partition = partition;
 	}
-	return found;
+	return partition;
 }
 
 /*
@@ -196,7 +211,11 @@ refuse_changes(ModifyTableState *mtstate)
 		if (es_table_is_ours(rel))
 			es_table_refuse_change(rel, operation);
 
-		/* other commands than INSERT have opened the partitions they need */
+		/*
+		 * Other commands than INSERT have opened the partitions they need.
+		 * INSERT does not know yet where its rows go: if only some partitions
+		 * are event tables, the row that meets one decides.
+		 */
 		if (mtstate->operation != CMD_INSERT ||
 			rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
 			continue;

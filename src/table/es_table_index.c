@@ -20,19 +20,36 @@
 #include "access/htup_details.h"
 #include "access/relscan.h"
 #include "access/tableam.h"
+#include "access/xact.h"
 #include "storage/predicate.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "format/es_page.h"
 #include "table/es_table_internal.h"
 #include "table/es_table_scan.h"
 
+/*
+ * After so many fetches in a row from one page it is copied, and the next rows come
+ * from the copy.  Events are often read in about the order in which they were added,
+ * so that a page serves many fetches; but a copy, for which all its rows are judged,
+ * is not worth it for a few.  The value is a guess that measured well.
+ */
+#define ES_COPY_AFTER_FETCHES	4
+
 typedef struct EsIndexFetch
 {
 	IndexFetchTableData base;
 	EsFetch		fetch;
+	int			nsame;			/* fetches in a row from fetch's page */
+	EsReader   *reader;			/* its copy; NULL: never needed yet */
+	CommandId	curcid;			/* of the snapshot that judged the copy */
 } EsIndexFetch;
+
+static bool fetch_from_copy(EsIndexFetch *fetch, uint64 row,
+							Snapshot snapshot, TupleTableSlot *slot);
+static void copy_page(EsIndexFetch *fetch, Snapshot snapshot);
 
 /* ----------------------------------------------------------------
  * Index scans
@@ -48,20 +65,24 @@ es_table_index_fetch_begin(Relation rel)
 	es_fetch_begin(&data->fetch, rel);
 
 	/* the snapshot exists: make cached units valid for it */
-	(void) es_store_end_row(rel);
+	es_store_refresh(rel);
 	return &data->base;
 }
 
 void
 es_table_index_fetch_reset(IndexFetchTableData *data)
 {
-	/* holds no resources between two fetches */
+	/* no lock and no pin is held between two fetches */
 }
 
 void
 es_table_index_fetch_end(IndexFetchTableData *data)
 {
-	pfree(data);
+	EsIndexFetch *fetch = (EsIndexFetch *) data;
+
+	if (fetch->reader != NULL)
+		pfree(fetch->reader);
+	pfree(fetch);
 }
 
 bool
@@ -70,10 +91,82 @@ es_table_index_fetch_tuple(IndexFetchTableData *data, ItemPointer tid,
 						   bool *call_again, bool *all_dead)
 {
 	EsIndexFetch *fetch = (EsIndexFetch *) data;
+	uint64		row = es_tid_to_row(tid);
 
 	*call_again = false;		/* one row to a TID */
-	return es_table_fetch_into_slot(&fetch->fetch, es_tid_to_row(tid),
-									snapshot, slot, all_dead);
+	if (fetch_from_copy(fetch, row, snapshot, slot))
+	{
+		if (all_dead != NULL)
+			*all_dead = false;
+		return true;
+	}
+	return es_table_fetch_into_slot(&fetch->fetch, row, snapshot, slot,
+									all_dead);
+}
+
+/*
+ * Fetch a row from the copy of a page, making that when it is time to.  false: the
+ * row has to be fetched alone; also one that the copy does not offer, for it may be
+ * dead to everybody.
+ *
+ * What a snapshot of the usual kind sees it sees for ever, so a copy stays right
+ * while the scan lasts.  A serializable transaction only looks at rows that it
+ * fetches, lest those beside them count as read.
+ */
+static bool
+fetch_from_copy(EsIndexFetch *fetch, uint64 row, Snapshot snapshot,
+				TupleTableSlot *slot)
+{
+	EsFetch    *last = &fetch->fetch;
+	EsReader   *reader;
+	HeapTuple	tuple;
+
+	if (!BlockNumberIsValid(last->block) || row < last->page_first ||
+		row >= last->page_first + last->page_nrows)
+	{
+		fetch->nsame = 0;
+		return false;
+	}
+	if (++fetch->nsame < ES_COPY_AFTER_FETCHES || !IsMVCCSnapshot(snapshot) ||
+		IsolationIsSerializable())
+		return false;
+
+	reader = fetch->reader;
+	if (reader == NULL || !reader->have_page || reader->snapshot != snapshot ||
+		fetch->curcid != snapshot->curcid ||
+		reader->low != last->page_first || row >= reader->high)
+	{
+		copy_page(fetch, snapshot);
+		reader = fetch->reader;
+	}
+	if (reader->position != row)
+		es_reader_seek(reader, row);
+	tuple = es_reader_next(reader, true, NULL);
+	if (tuple == NULL || es_tid_to_row(&tuple->t_self) != row)
+	{
+		fetch->nsame = 0;
+		return false;
+	}
+	es_table_store_tuple(tuple, slot, false);
+	return true;
+}
+
+/*
+ * Let the reader stand for the page that was used last; it is read with the first
+ * row that is asked for.
+ */
+static void
+copy_page(EsIndexFetch *fetch, Snapshot snapshot)
+{
+	EsFetch    *last = &fetch->fetch;
+
+	if (fetch->reader == NULL)
+		fetch->reader = (EsReader *)
+			MemoryContextAllocZero(GetMemoryChunkContext(fetch),
+								   sizeof(EsReader));
+	es_reader_begin(fetch->reader, last->rel, ES_JUDGE_SNAPSHOT, snapshot, NULL,
+					last->page_first, last->page_first + last->page_nrows);
+	fetch->curcid = snapshot->curcid;
 }
 
 bool

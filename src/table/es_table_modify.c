@@ -302,8 +302,9 @@ update_slot(InsertPlan *plan, TupleTableSlot *slot, EsNewRow *row)
 {
 	TupleDesc	desc = RelationGetDescr(plan->rel);
 
-	if (TTS_IS_HEAPTUPLE(slot) &&
-		(row->position_at != 0 || row->event_id_at != 0))
+	bool		supplied = row->position_at != 0 || row->event_id_at != 0;
+
+	if (TTS_IS_HEAPTUPLE(slot) && supplied)
 	{
 		HeapTupleTableSlot *hslot = (HeapTupleTableSlot *) slot;
 		char	   *own = (char *) hslot->tuple->t_data;
@@ -325,6 +326,11 @@ update_slot(InsertPlan *plan, TupleTableSlot *slot, EsNewRow *row)
 		/* values that were taken out of the tuple before are old */
 		slot->tts_nvalid = 0;
 		hslot->off = 0;
+	}
+	else if (supplied)
+	{
+		/* a row that came through a partitioned table: its slot is of no AM */
+		ExecForceStoreHeapTuple(heap_copytuple(row->tuple), slot, true);
 	}
 	if (TTS_IS_HEAPTUPLE(slot))
 		((HeapTupleTableSlot *) slot)->tuple->t_self = row->tuple->t_self;
@@ -382,17 +388,20 @@ static void
 withdraw_values(Relation rel, TupleTableSlot *slot, uint64 number)
 {
 	EsRoles		roles = es_table_roles(rel);
-	HeapTupleTableSlot *hslot = (HeapTupleTableSlot *) slot;
-	TupleDesc	desc = RelationGetDescr(rel);
-	const int64 none = 0;
+	Datum	   *values = slot->tts_values;
+	bool	   *isnull = slot->tts_isnull;
+	pg_uuid_t	nil;
+	HeapTuple	tuple;
 
-	if (!TTS_IS_HEAPTUPLE(slot))
+	if (roles.position == 0 && roles.event_id == 0)
 		return;
-	if (roles.event_id != 0 &&
-		!heap_attisnull(hslot->tuple, roles.event_id, desc))
+	slot_getallattrs(slot);
+	memset(&nil, 0, sizeof(nil));
+	if (roles.position != 0 && !isnull[roles.position - 1])
+		values[roles.position - 1] = Int64GetDatum(0);
+	if (roles.event_id != 0 && !isnull[roles.event_id - 1])
 	{
-		uint8	   *id = (uint8 *) hslot->tuple->t_data +
-			column_offset(hslot->tuple, desc, roles.event_id);
+		uint8	   *id = DatumGetUUIDP(values[roles.event_id - 1])->data;
 		uint8		key[ES_SIPHASH_KEY_BYTES];
 		uint8		made[UUID_LEN];
 		uint64		ms = 0;
@@ -403,16 +412,11 @@ withdraw_values(Relation rel, TupleTableSlot *slot, uint64 number)
 		{
 			es_store_make_id(key, number, ms, made);
 			if (memcmp(made, id, UUID_LEN) == 0)
-				memset(id, 0, UUID_LEN);
+				values[roles.event_id - 1] = UUIDPGetDatum(&nil);
 		}
 	}
-	if (roles.position != 0 &&
-		!heap_attisnull(hslot->tuple, roles.position, desc))
-		memcpy((char *) hslot->tuple->t_data +
-			   column_offset(hslot->tuple, desc, roles.position),
-			   &none, sizeof(none));
-	slot->tts_nvalid = 0;
-	hslot->off = 0;
+	tuple = heap_form_tuple(RelationGetDescr(rel), values, isnull);
+	ExecForceStoreHeapTuple(tuple, slot, true);
 }
 
 void

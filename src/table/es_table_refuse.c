@@ -54,7 +54,6 @@ typedef struct Definition
 {
 	Oid			relid;
 	NameData	relname;
-	char		relkind;
 	Oid			relam;
 	Oid			relrewrite;
 	bool		catalog_table;	/* has the option user_catalog_table */
@@ -82,6 +81,19 @@ begin_scan(Relation catalog, Oid indexid, AttrNumber attnum, Oid oid)
  */
 
 /*
+ * Does a table have the option user_catalog_table?  (One that has it cannot be
+ * rewritten, so it cannot become an event table.)
+ */
+static bool
+is_catalog_table(Relation catalog, HeapTuple tuple)
+{
+	bytea	   *options = extractRelOptions(tuple, RelationGetDescr(catalog),
+											NULL);
+
+	return options != NULL && ((StdRdOptions *) options)->user_catalog_table;
+}
+
+/*
  * Read the pg_class row.  false: there is none, or it is of something that
  * cannot be an event table.
  */
@@ -102,17 +114,12 @@ read_class(Oid relid, Definition *def)
 		if (form->relkind == RELKIND_RELATION ||
 			form->relkind == RELKIND_MATVIEW)
 		{
-			StdRdOptions *options;
-
-			options = (StdRdOptions *) extractRelOptions(tuple,
-														 RelationGetDescr(catalog),
-														 NULL);
 			def->relid = relid;
 			def->relname = form->relname;
-			def->relkind = form->relkind;
 			def->relam = form->relam;
 			def->relrewrite = form->relrewrite;
-			def->catalog_table = options != NULL && options->user_catalog_table;
+			if (es_table_am_is_ours(form->relam))
+				def->catalog_table = is_catalog_table(catalog, tuple);
 			found = true;
 		}
 	}
@@ -443,8 +450,8 @@ check_partition_keys(const Definition *def)
 	while (OidIsValid(parent))
 	{
 		/*
-		 * The command has locked the parent, if it is about the parent; a lock
-		 * on it from below is what the server takes for a partition's
+		 * The command has locked the parent, if it is about the parent; a
+		 * lock on it from below is what the server takes for a partition's
 		 * constraint, too.
 		 */
 		Relation	rel = table_open(parent, AccessShareLock);
