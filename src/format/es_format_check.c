@@ -85,6 +85,8 @@ es_page_check(Page page)
 		return "The page header's bounds are out of order";
 	if (special->kind < ES_PAGE_META || special->kind > ES_PAGE_INNER)
 		return "The page is of a kind that does not exist";
+	if ((special->flags & ES_PAGE_FLAG_DAMAGED) != 0)
+		return "The page was found damaged when it was read";
 	if ((special->flags & ~ES_PAGE_FLAGS_KNOWN) != 0)
 		return "The page has flags that do not exist";
 	return NULL;
@@ -203,6 +205,7 @@ es_tail_check(Page page)
 {
 	PageHeader	header = (PageHeader) page;
 	int			nitems;
+	int			nused = 0;
 
 	if (EsPageGetSpecial(page)->kind != ES_PAGE_TAIL)
 		return "The page is not a tail page";
@@ -216,14 +219,12 @@ es_tail_check(Page page)
 
 		if (!ItemIdIsUsed(item))
 			continue;
+		if (++nused > ES_MAX_TAIL_ROWS)
+			return "The page has more rows than fit";
 		if (!ItemIdIsNormal(item))
 			return "A line pointer is neither used nor free";
-		if (ItemIdGetOffset(item) < header->pd_upper ||
-			ItemIdGetOffset(item) != MAXALIGN(ItemIdGetOffset(item)) ||
-			ItemIdGetOffset(item) + ItemIdGetLength(item) > header->pd_special)
+		if (!es_item_is_sound(page, item))
 			return "A line pointer points outside the tuples";
-		if (ItemIdGetLength(item) < MAXALIGN(SizeofHeapTupleHeader))
-			return "A tuple is shorter than its header";
 		tuple = (HeapTupleHeader) PageGetItem(page, item);
 		if (tuple->t_hoff < SizeofHeapTupleHeader ||
 			tuple->t_hoff != MAXALIGN(tuple->t_hoff) ||

@@ -12,7 +12,7 @@
 
 #include "postgres.h"
 
-#include "access/htup.h"
+#include "access/htup_details.h"
 #include "access/tupdesc.h"
 #include "storage/bufpage.h"
 
@@ -29,6 +29,23 @@ extern const char *es_page_check(Page page);
 extern const char *es_meta_check(Page page);
 extern const char *es_dir_check(Page page);
 extern const char *es_tail_check(Page page);
+
+/*
+ * Does a line pointer that is in use point to a place where a tuple can be?
+ * Asked for every row that is read, so that a page which was damaged without
+ * anybody noticing leads nobody out of it.
+ */
+static inline bool
+es_item_is_sound(Page page, ItemId item)
+{
+	uint32		offset = ItemIdGetOffset(item);
+	uint32		length = ItemIdGetLength(item);
+
+	return offset >= ((PageHeader) page)->pd_upper &&
+		offset == MAXALIGN(offset) &&
+		length >= MAXALIGN(SizeofHeapTupleHeader) &&
+		offset + length <= ((PageHeader) page)->pd_special;
+}
 
 /*
  * Does a tuple's data end within its length, attribute by attribute?  Reads

@@ -66,6 +66,8 @@
 #define ES_PAGE_FLAG_CURRENT	0x01	/* tail: the page that rows are added to */
 #define ES_PAGE_FLAG_SETTLED	0x02	/* tail: each row is frozen or known
 										 * aborted, none will be added */
+#define ES_PAGE_FLAG_DAMAGED	0x80	/* in shared buffers only: who read the
+										 * page from disk found it damaged */
 #define ES_PAGE_FLAGS_KNOWN		0x03
 
 typedef struct EsPageSpecialData
@@ -84,6 +86,10 @@ StaticAssertDecl(sizeof(EsPageSpecialData) == 24, "EsPageSpecialData is on disk"
 StaticAssertDecl(offsetof(EsPageSpecialData, kind) == 20, "EsPageSpecialData is on disk");
 
 #define EsPageGetSpecial(page)	((EsPageSpecial) PageGetSpecialPointer(page))
+
+/* the same of a page whose header may be damaged */
+#define EsPageGetSpecialAt(page) \
+	((EsPageSpecial) ((char *) (page) + BLCKSZ - sizeof(EsPageSpecialData)))
 
 /* --- row numbers and TIDs --- */
 
@@ -141,7 +147,7 @@ es_tid_to_row(ItemPointer tid)
  *	    16      4   start      first block
  *	    20      4   npages
  *	    24      4   span       row numbers covered
- *	    28      4   nrows      rows among them that were stored
+ *	    28      4   nrows      rows among them; tail units: == span
  *	    32      1   kind       ES_UNIT_*
  *	    33      1   flags      ES_UNIT_FLAG_*
  *	    34      6   unused     0

@@ -72,6 +72,12 @@ extern void es_store_forget(Relation rel);
  */
 extern uint64 es_store_end_row(Relation rel);
 
+/*
+ * Only make cached units valid: for what fetches single rows, of whose numbers it
+ * knows that they exist.
+ */
+extern void es_store_refresh(Relation rel);
+
 typedef struct EsSizes
 {
 	uint64		rows;			/* stored and not known to be aborted */
@@ -281,6 +287,7 @@ typedef struct EsVacuumResult
 	uint64		recent_rows;	/* of transactions not decided yet */
 	uint64		aborted_rows;
 	uint64		frozen_rows;	/* frozen by this run */
+	uint32		dropped_units;	/* units of aborted rows only */
 	BlockNumber blocks;			/* in units afterwards */
 	BlockNumber truncated;		/* blocks given back */
 	TransactionId oldest_xid;	/* oldest unfrozen one left; Invalid: none */

@@ -646,3 +646,132 @@ es_directory_drop(Relation rel, const EsUnit *unit)
 		UnlockReleaseBuffer(buffers[i]);
 	return found;
 }
+
+/* ----------------------------------------------------------------
+ * Trimming the tree
+ * ----------------------------------------------------------------
+ */
+
+/* The last leaf and the pages that point to it; meta is buffers[0]. */
+typedef struct TrimPages
+{
+	Buffer		buffers[4];
+	int			nbuffers;
+	Page		inner;			/* NULL: the leaf is the root */
+	Page		previous;		/* the leaf before */
+} TrimPages;
+
+static Page
+lock_for_trim(Relation rel, TrimPages *pages, BlockNumber block)
+{
+	Buffer		buffer = es_directory_read(rel, block, BUFFER_LOCK_EXCLUSIVE);
+
+	pages->buffers[pages->nbuffers++] = buffer;
+	return BufferGetPage(buffer);
+}
+
+static void
+free_dir_block(EsMeta meta, BlockNumber block)
+{
+	EsExtent	extent;
+
+	extent.start = block;
+	extent.len = 1;
+	es_space_give(meta, extent);
+	meta->counters.dir_blocks--;
+}
+
+/*
+ * Take the last leaf out of the tree; its units become recent ones.
+ */
+static void
+remove_last_leaf(Relation rel, EsMeta meta, Page leaf, TrimPages *pages)
+{
+	uint32		n = EsPageGetDir(leaf)->n;
+
+	START_CRIT_SECTION();
+	memmove(meta->recent + n, meta->recent, meta->nrecent * sizeof(EsUnit));
+	memcpy(meta->recent, EsPageGetUnits(leaf), n * sizeof(EsUnit));
+	meta->nrecent += n;
+	free_dir_block(meta, meta->last_leaf);
+	if (pages->inner == NULL)
+	{
+		meta->root = 0;
+		meta->height = 0;
+		meta->last_leaf = 0;
+	}
+	else
+	{
+		EsDirHeader *dir = EsPageGetDir(pages->inner);
+
+		dir->n--;
+		memset(&EsPageGetEntries(pages->inner)[dir->n], 0,
+			   sizeof(EsInnerEntry));
+		es_page_set_lower(pages->inner);
+		EsPageGetDir(pages->previous)->high_row = ES_HIGH_ROW_INFINITE;
+		meta->last_leaf = EsPageGetEntries(pages->inner)[dir->n - 1].child;
+		if (meta->height == 2 && dir->n == 1)
+		{
+			/* a root with one child is none */
+			free_dir_block(meta, meta->root);
+			meta->root = meta->last_leaf;
+			meta->height = 1;
+			meta->last_inner = 0;
+		}
+	}
+	meta->gen++;
+	for (int i = 0; i < pages->nbuffers; i++)
+		MarkBufferDirty(pages->buffers[i]);
+	ES_STOP_POINT("replace-before-wal");
+	es_log_images(rel, XLOG_ES_REPLACE, 0, pages->buffers, pages->nbuffers);
+	ES_STOP_POINT("replace-after-wal");
+	END_CRIT_SECTION();
+}
+
+void
+es_directory_trim(Relation rel)
+{
+	bool		trimmed = true;
+
+	while (trimmed)
+	{
+		TrimPages	pages;
+		Buffer		leafbuf = InvalidBuffer;
+		EsMeta		meta;
+		uint32		left = 0;
+
+		CHECK_FOR_INTERRUPTS();
+		memset(&pages, 0, sizeof(pages));
+		trimmed = false;
+		pages.buffers[0] = es_meta_lock(rel, BUFFER_LOCK_EXCLUSIVE);
+		if (!BufferIsValid(pages.buffers[0]))
+			return;
+		pages.nbuffers = 1;
+		meta = EsPageGetMeta(BufferGetPage(pages.buffers[0]));
+		if (meta->root != 0)
+		{
+			leafbuf = es_directory_read(rel, meta->last_leaf,
+										BUFFER_LOCK_EXCLUSIVE);
+			trimmed = EsPageGetDir(BufferGetPage(leafbuf))->n +
+				meta->nrecent <= ES_FLUSH_UNITS;
+		}
+		if (trimmed && meta->height > 1)
+		{
+			pages.inner = lock_for_trim(rel, &pages, meta->last_inner);
+			left = EsPageGetDir(pages.inner)->n;
+
+			/* an inner page is never left empty */
+			trimmed = left > 1;
+			if (trimmed)
+				pages.previous =
+					lock_for_trim(rel, &pages,
+								  EsPageGetEntries(pages.inner)[left - 2].child);
+		}
+		if (trimmed)
+			remove_last_leaf(rel, meta, BufferGetPage(leafbuf), &pages);
+		if (BufferIsValid(leafbuf))
+			UnlockReleaseBuffer(leafbuf);
+		for (int i = pages.nbuffers - 1; i >= 0; i--)
+			UnlockReleaseBuffer(pages.buffers[i]);
+	}
+}

@@ -100,6 +100,13 @@ extern void es_directory_flush(Relation rel, Buffer metabuf);
  */
 extern bool es_directory_drop(Relation rel, const EsUnit *unit);
 
+/*
+ * Take leaves at the end of the tree out of it as long as their units find room in
+ * the metapage, so that they do not keep the file from being truncated.  For
+ * VACUUM, when it dropped units.
+ */
+extern void es_directory_trim(Relation rel);
+
 /* A directory page, share-locked or exclusively, checked. */
 extern Buffer es_directory_read(Relation rel, BlockNumber block, int mode);
 

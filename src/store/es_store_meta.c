@@ -194,6 +194,17 @@ es_meta_next_row(Relation rel, Buffer metabuf)
 	return row;
 }
 
+void
+es_store_refresh(Relation rel)
+{
+	Buffer		buffer = es_meta_lock(rel, BUFFER_LOCK_SHARE);
+
+	if (!BufferIsValid(buffer))
+		return;
+	es_meta_remember(rel, EsPageGetMeta(BufferGetPage(buffer)));
+	UnlockReleaseBuffer(buffer);
+}
+
 /*
  * The metapage is let go before the current page is locked.  The page may stop to
  * be the current one in between; then rows on later pages were added after the

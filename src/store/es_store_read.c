@@ -60,7 +60,15 @@ check_tail_page(Relation rel, BlockNumber block, Page page)
 									 RelationGetDescr(rel));
 	}
 	if (problem != NULL)
+	{
+		/*
+		 * The buffer stays in memory, where the next reader does not look so
+		 * closely.  So leave a mark for it, as hint bits are left: without
+		 * dirtying the page, which therefore never reaches the disk.
+		 */
+		EsPageGetSpecial(page)->flags |= ES_PAGE_FLAG_DAMAGED;
 		es_report_corruption(rel, block, "%s", problem);
+	}
 }
 
 Buffer
@@ -299,6 +307,11 @@ take_page(EsReader *reader, Buffer buffer)
 
 		if (!ItemIdIsUsed(item))
 			continue;
+		if (!es_item_is_sound(page, item) ||
+			reader->noffered == ES_MAX_TAIL_ROWS)
+			es_report_corruption(reader->rel, reader->block,
+								 "Line pointer %d points outside the tuples",
+								 off);
 		tuple.t_data = (HeapTupleHeader) PageGetItem(page, item);
 		if (mvcc && !serializable &&
 			surely_visible(tuple.t_data, reader->snapshot))
@@ -577,6 +590,10 @@ point_at_row(EsFetch *fetch, Buffer buffer, uint64 row, HeapTuple tuple)
 	item = PageGetItemId(page, row - EsPageGetSpecial(page)->first_row + 1);
 	if (!ItemIdIsUsed(item))
 		return false;
+	if (!es_item_is_sound(page, item))
+		es_report_corruption(fetch->rel, BufferGetBlockNumber(buffer),
+							 "The line pointer of row " UINT64_FORMAT
+							 " points outside the tuples", row);
 	tuple->t_data = (HeapTupleHeader) PageGetItem(page, item);
 	tuple->t_len = ItemIdGetLength(item);
 	tuple->t_tableOid = RelationGetRelid(fetch->rel);

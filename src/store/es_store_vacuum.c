@@ -24,8 +24,10 @@
 #include "storage/smgr.h"
 #include "utils/inval.h"
 
+#include "base/es_corrupt.h"
 #include "base/es_stoppoint.h"
 #include "eventstore.h"
+#include "format/es_format_check.h"
 #include "store/es_store_internal.h"
 
 /* as heap's: give back at least so many blocks, or this part of the table */
@@ -95,6 +97,10 @@ settle_page(Relation rel, Buffer buffer, TransactionId oldest_xmin,
 	uint16		aborted[ES_MAX_TAIL_ROWS];
 	xl_es_settle xlrec;
 	int			unsettled = 0;
+	const char *problem = es_tail_check(page);
+
+	if (problem != NULL)
+		es_report_corruption(rel, BufferGetBlockNumber(buffer), "%s", problem);
 
 	memset(&xlrec, 0, sizeof(xlrec));
 	xlrec.version = ES_WAL_VERSION;
@@ -244,7 +250,10 @@ vacuum_unit(Relation rel, EsUnitRef *ref, uint64 end_row,
 				return end_row;
 		}
 		if (es_directory_drop(rel, &ref->unit))
+		{
+			result->dropped_units++;
 			return ref->unit.first_row + ref->unit.span;
+		}
 	}
 	result->live_rows += live;
 	result->recent_rows += recent;
@@ -383,6 +392,8 @@ es_store_vacuum(Relation rel, TransactionId oldest_xmin,
 		row = vacuum_unit(rel, &ref, end_row, oldest_xmin, freeze_limit,
 						  strategy, result);
 	}
+	if (result->dropped_units > 0)
+		es_directory_trim(rel);
 	note_holes(rel, result->aborted_rows);
 	if (truncate)
 		result->truncated = truncate_file(rel);

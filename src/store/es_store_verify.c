@@ -81,7 +81,7 @@ typedef struct EsVerify
 
 	PGAlignedBlock page;		/* the tail page at hand */
 	PGAlignedBlock again;		/* to look at something once more */
-	char		text[256];		/* of a problem */
+	char		message[256];	/* of a problem */
 } EsVerify;
 
 static void complain(EsVerify *v, BlockNumber block, uint64 row,
@@ -154,13 +154,13 @@ static void
 complain(EsVerify *v, BlockNumber block, uint64 row, const char *rule,
 		 const char *problem,...)
 {
-	char		text[512];
+	char		message[512];
 	va_list		args;
 
 	va_start(args, problem);
-	vsnprintf(text, sizeof(text), problem, args);
+	vsnprintf(message, sizeof(message), problem, args);
 	va_end(args);
-	v->report(v->arg, block, row, rule, text);
+	v->report(v->arg, block, row, rule, message);
 }
 
 /* ----------------------------------------------------------------
@@ -207,6 +207,8 @@ copy_block(EsVerify *v, BlockNumber block, Page copy)
 		LockBuffer(buffer, BUFFER_LOCK_SHARE);
 		memcpy(copy, BufferGetPage(buffer), BLCKSZ);
 		UnlockReleaseBuffer(buffer);
+		/* a reader's mark says less than what is found here */
+		EsPageGetSpecialAt(copy)->flags &= ~ES_PAGE_FLAG_DAMAGED;
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -766,21 +768,21 @@ check_xmin(EsVerify *v, HeapTupleHeader tuple)
 	if (xmin_is_settled(tuple))
 		return NULL;
 
-	snprintf(v->text, sizeof(v->text), "Transaction %u ", xmin);
+	snprintf(v->message, sizeof(v->message), "Transaction %u ", xmin);
 	if (!TransactionIdIsNormal(xmin))
-		return strcat(v->text, "never inserts rows");
+		return strcat(v->message, "never inserts rows");
 	if (!TransactionIdPrecedes(xmin, v->next_xid))
-		return strcat(v->text, "has not begun yet");
+		return strcat(v->message, "has not begun yet");
 	if (TransactionIdIsNormal(frozen) && TransactionIdPrecedes(xmin, frozen))
-		return strcat(v->text, "is older than the table's relfrozenxid");
+		return strcat(v->message, "is older than the table's relfrozenxid");
 
 	status = xid_status(v, xmin);
 	if (HeapTupleHeaderXminCommitted(tuple) && status != XID_COMMITTED)
-		return strcat(v->text, "is marked as committed, but is not");
+		return strcat(v->message, "is marked as committed, but is not");
 	if (HeapTupleHeaderXminInvalid(tuple) && status == XID_COMMITTED)
-		return strcat(v->text, "is marked as aborted, but committed");
+		return strcat(v->message, "is marked as aborted, but committed");
 	if (HeapTupleHeaderIsSpeculative(tuple) && status == XID_COMMITTED)
-		return strcat(v->text, "committed, but the row was not confirmed");
+		return strcat(v->message, "committed, but the row was not confirmed");
 	return NULL;
 }
 
@@ -823,7 +825,7 @@ check_toast(EsVerify *v, HeapTuple tuple)
 			continue;
 		VARATT_EXTERNAL_GET_POINTER(toast, value);
 		if (toast.va_toastrelid != v->rel->rd_rel->reltoastrelid)
-			snprintf(v->text, sizeof(v->text),
+			snprintf(v->message, sizeof(v->message),
 					 "Column %d is in toast table %u, the table's is %u",
 					 i + 1, toast.va_toastrelid,
 					 v->rel->rd_rel->reltoastrelid);
@@ -831,11 +833,11 @@ check_toast(EsVerify *v, HeapTuple tuple)
 				 toast.va_rawsize < VARHDRSZ ||
 				 (int64) VARATT_EXTERNAL_GET_EXTSIZE(toast) >
 				 toast.va_rawsize - VARHDRSZ)
-			snprintf(v->text, sizeof(v->text),
+			snprintf(v->message, sizeof(v->message),
 					 "Column %d points to an impossible toast value", i + 1);
 		else
 			continue;
-		return v->text;
+		return v->message;
 	}
 	return NULL;
 }
@@ -867,13 +869,13 @@ check_row(EsVerify *v, Page page, OffsetNumber offset, const char **rule)
 	if (!HeapTupleHeaderIsSpeculative(header) &&
 		!ItemPointerEquals(&header->t_ctid, &tuple.t_self))
 	{
-		snprintf(v->text, sizeof(v->text),
+		snprintf(v->message, sizeof(v->message),
 				 "The row is marked as (%u,%u), its number is that of (%u,%u)",
 				 ItemPointerGetBlockNumberNoCheck(&header->t_ctid),
 				 ItemPointerGetOffsetNumberNoCheck(&header->t_ctid),
 				 ItemPointerGetBlockNumberNoCheck(&tuple.t_self),
 				 ItemPointerGetOffsetNumberNoCheck(&tuple.t_self));
-		return v->text;
+		return v->message;
 	}
 
 	*rule = "xmin";
