@@ -56,8 +56,12 @@ es_ingest_add_line(EsIngest *in, uint32 fields)
 	if (statement == NULL || statement->fields != fields)
 	{
 		es_ingest_flush(in);
+		in->first_line = in->line.number;
+		in->last_line = in->line.number;
+		in->doing = ES_INGEST_INSERTING;
 		statement = get_statement(in, fields);
 		in->statement = statement;
+		in->doing = ES_INGEST_PARSING;
 	}
 
 	old = MemoryContextSwitchTo(in->value_cxt);

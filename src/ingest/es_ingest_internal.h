@@ -26,7 +26,7 @@
 /*
  * The fields of an event, in the order in which lines mostly have them.
  */
-typedef enum EsIngestFieldId
+enum
 {
 	ES_INGEST_ENTITY_ID = 0,
 	ES_INGEST_EVENT_TYPE,
@@ -35,7 +35,7 @@ typedef enum EsIngestFieldId
 	ES_INGEST_PAYLOAD,
 	ES_INGEST_METADATA,
 	ES_INGEST_EVENT_ID
-} EsIngestFieldId;
+};
 
 #define ES_INGEST_NFIELDS	(ES_INGEST_EVENT_ID + 1)
 

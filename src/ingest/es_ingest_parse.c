@@ -24,6 +24,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
+#include "base/es_compat.h"
 #include "ingest/es_ingest_internal.h"
 
 /*
@@ -53,11 +54,9 @@ static const struct
 
 static void find_column(EsIngestColumn *column, TupleDesc desc);
 static void check_fields(EsIngest *in, uint32 fields);
-static void report_line(EsIngest *in, EsJsonStatus status)
-			pg_attribute_noreturn();
-static void report_field(EsIngest *in, int field, int sqlstate,
-						 const char *message, const char *detail)
-			pg_attribute_noreturn();
+static ES_NORETURN void report_line(EsIngest *in, EsJsonStatus status);
+static ES_NORETURN void report_field(EsIngest *in, int field, int sqlstate,
+									 const char *message, const char *detail);
 static Datum read_string(EsIngest *in, int field);
 static char *decode_string(EsIngest *in, int field, const char *content,
 						   Size *size);
@@ -149,9 +148,6 @@ es_ingest_next_line(EsIngest *in, uint32 *fields)
 static void
 check_fields(EsIngest *in, uint32 fields)
 {
-	const uint32 times = (1U << ES_INGEST_TIMESTAMP) |
-		(1U << ES_INGEST_RECORDED_AT);
-
 	/* mostly they are those of the line before */
 	if (in->statement != NULL && in->statement->fields == fields)
 		return;
@@ -175,7 +171,8 @@ check_fields(EsIngest *in, uint32 fields)
 						 psprintf("Its type is %s, not json, jsonb or text.",
 								  format_type_be(column->type)));
 	}
-	if ((fields & times) == times)
+	if ((fields & (1U << ES_INGEST_TIMESTAMP)) &&
+		(fields & (1U << ES_INGEST_RECORDED_AT)))
 		report_field(in, ES_INGEST_RECORDED_AT, ERRCODE_INVALID_PARAMETER_VALUE,
 					 "fields \"timestamp\" and \"recorded_at\" exclude each other",
 					 "Both are stored in column \"recorded_at\".");
@@ -219,12 +216,9 @@ report_line(EsIngest *in, EsJsonStatus status)
 							   es_json_describe(status)),
 					 errhint("The fields are entity_id, event_type, timestamp or recorded_at, payload, metadata and event_id.")));
 			break;
-		case ES_JSON_WANT_OBJECT:
 		case ES_JSON_DUPLICATE_KEY:
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 status == ES_JSON_WANT_OBJECT ?
-					 errmsg("event is not a JSON object") :
 					 errmsg("field \"%s\" is given twice",
 							in->columns[error->field].field),
 					 errdetail("Line %llu, byte %llu: %s",
@@ -237,13 +231,14 @@ report_line(EsIngest *in, EsJsonStatus status)
 					(errcode(status == ES_JSON_BAD_UTF8 ?
 							 ERRCODE_CHARACTER_NOT_IN_REPERTOIRE :
 							 ERRCODE_INVALID_TEXT_REPRESENTATION),
+					 status == ES_JSON_WANT_OBJECT ?
+					 errmsg("event is not a JSON object") :
 					 errmsg("event is not valid JSON"),
 					 errdetail("Line %llu, byte %llu: %s",
 							   (unsigned long long) in->line.number,
 							   (unsigned long long) error->byte + 1,
 							   es_json_describe(status))));
 	}
-	pg_unreachable();
 }
 
 /*
@@ -345,15 +340,15 @@ decode_string(EsIngest *in, int field, const char *content, Size *size)
 		report_field(in, field, status == ES_JSON_NUL ?
 					 ERRCODE_UNTRANSLATABLE_CHARACTER :
 					 ERRCODE_INVALID_TEXT_REPRESENTATION,
-					 psprintf("field \"%s\" is no text",
+					 psprintf("field \"%s\" cannot be converted to text",
 							  in->columns[field].field),
 					 es_json_describe(status));
 	}
 
 	/*
 	 * What was escaped is UTF-8 now.  If the rest is not, let all of it be
-	 * while the escapes are replaced.  Nothing is converted where the encoding is
-	 * SQL_ASCII, which is any.
+	 * while the escapes are replaced.  Nothing is converted where the
+	 * encoding is SQL_ASCII, which is any.
 	 */
 	if (encoding != PG_UTF8 && encoding != PG_SQL_ASCII)
 	{
@@ -362,9 +357,8 @@ decode_string(EsIngest *in, int field, const char *content, Size *size)
 		in->doing = ES_INGEST_CONVERTING;
 		in->field = field;
 		utf8 = pg_server_to_any(content, *size, PG_UTF8);
-		if (utf8 != content)
-			*size = strlen(utf8);
-		(void) es_json_unescape(utf8, *size, utf8, &result_size, &error);
+		Assert(utf8 != content);
+		(void) es_json_unescape(utf8, strlen(utf8), utf8, &result_size, &error);
 		utf8[result_size] = '\0';
 		result = pg_any_to_server(utf8, result_size, PG_UTF8);
 		result_size = strlen(result);

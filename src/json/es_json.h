@@ -40,9 +40,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* C and C++ know these functions by the same names. */
 #ifdef __cplusplus
-extern "C"
-{
+#define ES_JSON_EXTERN	extern "C"
+#else
+#define ES_JSON_EXTERN	extern
 #endif
 
 /*
@@ -52,8 +54,9 @@ extern "C"
  */
 #define ES_JSON_WINDOW		(128 * 1024)
 
-/* Most names that es_json_begin takes. */
+/* Most names that es_json_begin takes, and the longest of them in bytes. */
 #define ES_JSON_MAX_NAMES	32
+#define ES_JSON_MAX_NAME	64
 
 typedef struct EsJsonParser EsJsonParser;
 
@@ -138,29 +141,30 @@ typedef struct EsJsonLine
  * Make a parser that looks at about "window" bytes at once; the window changes
  * the speed, never an answer.  NULL if there is no memory.
  */
-extern EsJsonParser *es_json_create(size_t window);
+ES_JSON_EXTERN EsJsonParser *es_json_create(size_t window);
 
 /*
  * Free a parser.  NULL is allowed.
  */
-extern void es_json_destroy(EsJsonParser *parser);
+ES_JSON_EXTERN void es_json_destroy(EsJsonParser *parser);
 
 /*
  * Begin with the first line of "data", asking for the fields called "names".
  * Both have to stay as they are until the last call of es_json_next.  Nothing
  * outside of data[0] to data[size - 1] is read.
  */
-extern void es_json_begin(EsJsonParser *parser,
-						  const char *data, size_t size,
-						  const char *const *names, int nnames);
+ES_JSON_EXTERN void es_json_begin(EsJsonParser *parser,
+								  const char *data, size_t size,
+								  const char *const *names, int nnames);
 
 /*
  * Take the next line apart.  ES_JSON_OK fills fields[0] to fields[nnames - 1]
  * and "line"; an error fills "line" alone.  After an error in the line the
  * next call goes on with the line after it.
  */
-extern EsJsonStatus es_json_next(EsJsonParser *parser, EsJsonLine *line,
-								 EsJsonField *fields);
+ES_JSON_EXTERN EsJsonStatus es_json_next(EsJsonParser *parser,
+										 EsJsonLine *line,
+										 EsJsonField *fields);
 
 /*
  * Replace the escapes in what stands between the quotes of a string that
@@ -171,17 +175,13 @@ extern EsJsonStatus es_json_next(EsJsonParser *parser, EsJsonLine *line,
  * *error is the byte of the content that ES_JSON_LONE_SURROGATE or ES_JSON_NUL
  * are about.
  */
-extern EsJsonStatus es_json_unescape(const char *content, size_t size,
-									 char *to, size_t *to_size,
-									 size_t *error);
+ES_JSON_EXTERN EsJsonStatus es_json_unescape(const char *content, size_t size,
+											 char *to, size_t *to_size,
+											 size_t *error);
 
 /*
  * What a status means, as a sentence that can follow "line, byte: ".
  */
-extern const char *es_json_describe(EsJsonStatus status);
-
-#ifdef __cplusplus
-}
-#endif
+ES_JSON_EXTERN const char *es_json_describe(EsJsonStatus status);
 
 #endif							/* ES_JSON_H */

@@ -33,21 +33,18 @@
  *	  src/json/es_json_simdjson.cpp
  *-------------------------------------------------------------------------
  */
-#include "json/es_json.h"
-
 #include <cstring>
 #include <memory>
 #include <new>
 
 #include <simdjson.h>
 
+#include "json/es_json_internal.h"
+
 using Stage1 = simdjson::internal::dom_parser_implementation;
 
 /* Readable bytes that simdjson wants behind what it parses. */
 static constexpr size_t PADDING = simdjson::SIMDJSON_PADDING;
-
-/* No name is longer: a key that is, needs no unescaping to be unknown. */
-static constexpr size_t MAX_NAME = 64;
 
 struct EsJsonParser
 {
@@ -77,84 +74,6 @@ struct EsJsonParser
 
 namespace
 {
-
-bool
-is_space(char c)
-{
-	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
-
-int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
-/*
- * The value of four hexadecimal digits, or -1.
- */
-int
-hex4(const char *s, const char *end)
-{
-	int			value = 0;
-
-	if (end - s < 4)
-		return -1;
-	for (int i = 0; i < 4; i++)
-	{
-		int			digit = hex_digit(s[i]);
-
-		if (digit < 0)
-			return -1;
-		value = value * 16 + digit;
-	}
-	return value;
-}
-
-/*
- * Does s[0] to s[size - 1] follow the grammar of numbers, all of it?
- */
-bool
-is_number(const char *s, size_t size)
-{
-	const char *const end = s + size;
-	auto		digits = [&]
-	{
-		const char *first = s;
-
-		while (s < end && *s >= '0' && *s <= '9')
-			s++;
-		return s > first;
-	};
-
-	if (s < end && *s == '-')
-		s++;
-	if (s < end && *s == '0')
-		s++;
-	else if (!digits())
-		return false;
-	if (s < end && *s == '.')
-	{
-		s++;
-		if (!digits())
-			return false;
-	}
-	if (s < end && (*s == 'e' || *s == 'E'))
-	{
-		s++;
-		if (s < end && (*s == '+' || *s == '-'))
-			s++;
-		if (!digits())
-			return false;
-	}
-	return s == end;
-}
 
 /*
  * The walk over the tokens of one line.  All positions count from the window.
@@ -481,7 +400,7 @@ Walk::key()
 	const uint32_t first = *token;
 	const char *name = bytes + first + 1;
 	size_t		size;
-	char		plain[MAX_NAME * 6];
+	char		plain[ES_JSON_MAX_NAME * 6];	/* an escape has six bytes */
 	int			found = -1;
 
 	if (peek() != '"')
@@ -555,34 +474,6 @@ Walk::object(EsJsonField *fields)
 }
 
 /*
- * Length of the UTF-8 character at s, or 0 if there is none.
- */
-size_t
-utf8_size(const char *s, size_t size)
-{
-	const auto *u = (const unsigned char *) s;
-	auto		tail = [&](size_t n, unsigned min, unsigned max)
-	{
-		if (size < n || u[1] < min || u[1] > max)
-			return (size_t) 0;
-		for (size_t i = 2; i < n; i++)
-			if (u[i] < 0x80 || u[i] > 0xBF)
-				return (size_t) 0;
-		return n;
-	};
-
-	if (u[0] < 0x80)
-		return 1;
-	if (u[0] >= 0xC2 && u[0] <= 0xDF)
-		return tail(2, 0x80, 0xBF);
-	if (u[0] >= 0xE0 && u[0] <= 0xEF)
-		return tail(3, u[0] == 0xE0 ? 0xA0 : 0x80, u[0] == 0xED ? 0x9F : 0xBF);
-	if (u[0] >= 0xF0 && u[0] <= 0xF4)
-		return tail(4, u[0] == 0xF0 ? 0x90 : 0x80, u[0] == 0xF4 ? 0x8F : 0xBF);
-	return 0;
-}
-
-/*
  * Find what the first stage has against a line.
  */
 EsJsonStatus
@@ -618,19 +509,20 @@ search_line(const char *line, size_t size, size_t *byte)
 }
 
 /*
- * Have memory for windows of "size" bytes.
+ * Have memory for windows of "size" bytes, and at once for the full ones that
+ * will follow, if the data is that large.
  */
 EsJsonStatus
 reserve(EsJsonParser &parser, size_t size)
 {
-	size_t		capacity = size;
+	size_t		capacity = parser.size < parser.window ? parser.size : parser.window;
 
 	if (size > simdjson::SIMDJSON_MAXSIZE_BYTES - PADDING)
 		return ES_JSON_LINE_TOO_LONG;
 	if (size <= parser.capacity)
 		return ES_JSON_OK;
-	if (capacity < parser.window)
-		capacity = parser.window;
+	if (capacity < size)
+		capacity = size;
 
 	parser.capacity = 0;
 	parser.levels.reset(new (std::nothrow) uint64_t[capacity / 64 + 1]);
@@ -684,10 +576,14 @@ index_window(EsJsonParser &parser, simdjson::error_code *problem)
 		parser.stage1->n_structural_indexes = 0;
 		*problem = simdjson::SUCCESS;
 	}
-	/* a token that is behind every line; there is always room for it */
-	parser.stage1->structural_indexes[parser.stage1->n_structural_indexes] =
-		(uint32_t) size;
-	parser.token = parser.stage1->structural_indexes.get();
+	if (*problem == simdjson::SUCCESS)
+	{
+		uint32_t   *tokens = parser.stage1->structural_indexes.get();
+
+		/* a last one that is behind every line; there is room for it */
+		tokens[parser.stage1->n_structural_indexes] = (uint32_t) size;
+		parser.token = tokens;
+	}
 	return ES_JSON_OK;
 }
 
@@ -858,35 +754,6 @@ es_json_next(EsJsonParser *parser, EsJsonLine *line, EsJsonField *fields)
 	}
 }
 
-/*
- * Append a code point in UTF-8.
- */
-static char *
-append_utf8(char *to, unsigned code)
-{
-	if (code < 0x80)
-		*to++ = (char) code;
-	else if (code < 0x800)
-	{
-		*to++ = (char) (0xC0 | (code >> 6));
-		*to++ = (char) (0x80 | (code & 0x3F));
-	}
-	else if (code < 0x10000)
-	{
-		*to++ = (char) (0xE0 | (code >> 12));
-		*to++ = (char) (0x80 | ((code >> 6) & 0x3F));
-		*to++ = (char) (0x80 | (code & 0x3F));
-	}
-	else
-	{
-		*to++ = (char) (0xF0 | (code >> 18));
-		*to++ = (char) (0x80 | ((code >> 12) & 0x3F));
-		*to++ = (char) (0x80 | ((code >> 6) & 0x3F));
-		*to++ = (char) (0x80 | (code & 0x3F));
-	}
-	return to;
-}
-
 EsJsonStatus
 es_json_unescape(const char *content, size_t size, char *to, size_t *to_size,
 				 size_t *error)
@@ -998,9 +865,9 @@ es_json_describe(EsJsonStatus status)
 		case ES_JSON_DUPLICATE_KEY:
 			return "The field is given twice.";
 		case ES_JSON_LONE_SURROGATE:
-			return "A UTF-16 surrogate stands alone.";
+			return "This escape is half of a surrogate pair.";
 		case ES_JSON_NUL:
-			return "\\u0000 cannot be converted to text.";
+			return "The escape \\u0000 stands for no character of text.";
 	}
 	return "The status is not known.";
 }

@@ -39,22 +39,38 @@ typedef struct CanonicalColumn
 } CanonicalColumn;
 
 static const CanonicalColumn canonical_columns[] = {
-	{"position", "pg_catalog.int8", "0",
-		"Number of the event in this store, in the order of arrival; 0 becomes the next one."},
-	{"entity_id", "pg_catalog.text", NULL,
-		"What the event is about: events of one entity are a stream."},
-	{"version", "pg_catalog.int8", "0",
-		"Number of the event in its stream; 0: none given."},
-	{"event_id", "pg_catalog.uuid", "'00000000-0000-0000-0000-000000000000'::pg_catalog.uuid",
-		"Identity of the event; the nil UUID becomes a new UUID of version 7."},
-	{"event_type", "pg_catalog.text", NULL,
-		"What happened."},
-	{"recorded_at", "pg_catalog.timestamptz", "pg_catalog.now()",
-		"When the event was recorded."},
-	{"payload", NULL, "'{}'",
-		"What the event says."},
-	{"metadata", "pg_catalog.json", "'{}'::pg_catalog.json",
-		"What is known about the event: who, why, from where."}
+	{
+		"position", "pg_catalog.int8", "0",
+		"Number of the event in this store, in the order of arrival; 0 becomes the next one."
+	},
+	{
+		"entity_id", "pg_catalog.text", NULL,
+		"What the event is about: events of one entity are a stream."
+	},
+	{
+		"version", "pg_catalog.int8", "0",
+		"Number of the event in its stream; 0: none given."
+	},
+	{
+		"event_id", "pg_catalog.uuid", "'00000000-0000-0000-0000-000000000000'::pg_catalog.uuid",
+		"Identity of the event; the nil UUID becomes a new UUID of version 7."
+	},
+	{
+		"event_type", "pg_catalog.text", NULL,
+		"What happened."
+	},
+	{
+		"recorded_at", "pg_catalog.timestamptz", "pg_catalog.now()",
+		"When the event was recorded."
+	},
+	{
+		"payload", NULL, "'{}'",
+		"What the event says."
+	},
+	{
+		"metadata", "pg_catalog.json", "'{}'::pg_catalog.json",
+		"What is known about the event: who, why, from where."
+	}
 };
 
 #define NUM_COLUMNS		((int) lengthof(canonical_columns))

@@ -166,10 +166,10 @@ verify_position(VerifyState *state, TupleTableSlot *slot, AttrNumber attnum)
 	Datum		value = slot_getattr(slot, attnum, &isnull);
 
 	if (isnull)
-		report_problem(state, InvalidBlockNumber, row, "position column",
+		report_problem(state, InvalidBlockNumber, row, "position",
 					   "the position is NULL");
 	else if ((uint64) DatumGetInt64(value) != row)
-		report_problem(state, InvalidBlockNumber, row, "position column",
+		report_problem(state, InvalidBlockNumber, row, "position",
 					   psprintf("the position is " INT64_FORMAT,
 								DatumGetInt64(value)));
 }
@@ -198,7 +198,7 @@ verify_values(VerifyState *state, TupleTableSlot *slot)
 		problem = try_detoast(value);
 		if (problem != NULL)
 			report_problem(state, InvalidBlockNumber,
-						   es_tid_to_row(&slot->tts_tid), "value",
+						   es_tid_to_row(&slot->tts_tid), "large value",
 						   psprintf("column \"%s\" cannot be read: %s",
 									NameStr(att->attname), problem));
 	}
