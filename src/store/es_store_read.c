@@ -109,6 +109,27 @@ directory_moved(Relation rel, uint64 gen)
 	return moved;
 }
 
+/*
+ * Has the open run got more pages, or been closed, since it was looked up?
+ */
+static bool
+open_run_moved(Relation rel, const EsUnitRef *ref)
+{
+	Buffer		metabuf = es_meta_lock(rel, BUFFER_LOCK_SHARE);
+	EsMeta		meta;
+	bool		moved;
+
+	if (!BufferIsValid(metabuf))
+		return true;
+	meta = EsPageGetMeta(BufferGetPage(metabuf));
+	es_meta_remember(rel, meta);
+	moved = meta->gen != ref->gen ||
+		meta->open.unit_id != ref->unit.unit_id ||
+		meta->open.npages != ref->unit.npages;
+	UnlockReleaseBuffer(metabuf);
+	return moved;
+}
+
 Buffer
 es_tail_read(Relation rel, const EsUnitRef *ref, uint32 index,
 			 BufferAccessStrategy strategy, int mode)
@@ -202,7 +223,8 @@ find_page(Relation rel, const EsUnitRef *ref, uint64 row,
 		}
 	}
 
-	if (!ref->open && !directory_moved(rel, ref->gen))
+	if (ref->open ? !open_run_moved(rel, ref) :
+		!directory_moved(rel, ref->gen))
 		es_report_corruption(rel, ref->unit.start,
 							 "No page of the unit that begins here holds row " UINT64_FORMAT,
 							 row);
@@ -542,6 +564,8 @@ es_fetch_lock_page(EsFetch *fetch, uint64 row, int mode)
 		Buffer		buffer;
 		Page		page;
 		uint32		index;
+
+		CHECK_FOR_INTERRUPTS();
 
 		/* the page that was used last */
 		if (fetch->have_unit && BlockNumberIsValid(fetch->block) &&
