@@ -144,6 +144,12 @@ extern void es_store_finish_speculative(Relation rel, uint64 row, bool confirm);
 extern void es_store_make_id(const uint8 key[ES_SIPHASH_KEY_BYTES],
 							 uint64 row, uint64 ms, uint8 id[16]);
 
+/*
+ * The name that users know a table by: of one that is being rewritten, not its
+ * transient copy's.  Looks into the catalogs, so no page may be locked.
+ */
+extern const char *es_store_table_name(Relation rel);
+
 /* The table's key for ids; false: no row was ever stored, hence no id. */
 extern bool es_store_id_key(Relation rel, uint8 key[ES_SIPHASH_KEY_BYTES]);
 

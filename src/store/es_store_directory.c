@@ -728,50 +728,54 @@ remove_last_leaf(Relation rel, EsMeta meta, Page leaf, TrimPages *pages)
 	END_CRIT_SECTION();
 }
 
+/*
+ * One step of es_directory_trim; false: there is nothing (more) to do.
+ */
+static bool
+trim_last_leaf(Relation rel)
+{
+	TrimPages	pages;
+	EsMeta		meta;
+	Buffer		leafbuf;
+	bool		trim;
+	uint32		n = 0;
+
+	memset(&pages, 0, sizeof(pages));
+	pages.buffers[0] = es_meta_lock(rel, BUFFER_LOCK_EXCLUSIVE);
+	if (!BufferIsValid(pages.buffers[0]))
+		return false;
+	pages.nbuffers = 1;
+	meta = EsPageGetMeta(BufferGetPage(pages.buffers[0]));
+	if (meta->root == 0)
+	{
+		UnlockReleaseBuffer(pages.buffers[0]);
+		return false;
+	}
+	if (meta->height > 1)
+	{
+		pages.inner = lock_for_trim(rel, &pages, meta->last_inner);
+		n = EsPageGetDir(pages.inner)->n;
+		if (n > 1)
+			pages.previous =
+				lock_for_trim(rel, &pages,
+							  EsPageGetEntries(pages.inner)[n - 2].child);
+	}
+	leafbuf = es_directory_read(rel, meta->last_leaf, BUFFER_LOCK_EXCLUSIVE);
+
+	/* an inner page is never left empty */
+	trim = EsPageGetDir(BufferGetPage(leafbuf))->n + meta->nrecent <=
+		ES_FLUSH_UNITS && (meta->height == 1 || n > 1);
+	if (trim)
+		remove_last_leaf(rel, meta, BufferGetPage(leafbuf), &pages);
+	UnlockReleaseBuffer(leafbuf);
+	for (int i = pages.nbuffers - 1; i >= 0; i--)
+		UnlockReleaseBuffer(pages.buffers[i]);
+	return trim;
+}
+
 void
 es_directory_trim(Relation rel)
 {
-	bool		trimmed = true;
-
-	while (trimmed)
-	{
-		TrimPages	pages;
-		Buffer		leafbuf = InvalidBuffer;
-		EsMeta		meta;
-		uint32		left = 0;
-
+	while (trim_last_leaf(rel))
 		CHECK_FOR_INTERRUPTS();
-		memset(&pages, 0, sizeof(pages));
-		trimmed = false;
-		pages.buffers[0] = es_meta_lock(rel, BUFFER_LOCK_EXCLUSIVE);
-		if (!BufferIsValid(pages.buffers[0]))
-			return;
-		pages.nbuffers = 1;
-		meta = EsPageGetMeta(BufferGetPage(pages.buffers[0]));
-		if (meta->root != 0)
-		{
-			leafbuf = es_directory_read(rel, meta->last_leaf,
-										BUFFER_LOCK_EXCLUSIVE);
-			trimmed = EsPageGetDir(BufferGetPage(leafbuf))->n +
-				meta->nrecent <= ES_FLUSH_UNITS;
-		}
-		if (trimmed && meta->height > 1)
-		{
-			pages.inner = lock_for_trim(rel, &pages, meta->last_inner);
-			left = EsPageGetDir(pages.inner)->n;
-
-			/* an inner page is never left empty */
-			trimmed = left > 1;
-			if (trimmed)
-				pages.previous =
-					lock_for_trim(rel, &pages,
-								  EsPageGetEntries(pages.inner)[left - 2].child);
-		}
-		if (trimmed)
-			remove_last_leaf(rel, meta, BufferGetPage(leafbuf), &pages);
-		if (BufferIsValid(leafbuf))
-			UnlockReleaseBuffer(leafbuf);
-		for (int i = pages.nbuffers - 1; i >= 0; i--)
-			UnlockReleaseBuffer(pages.buffers[i]);
-	}
 }

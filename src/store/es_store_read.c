@@ -625,6 +625,16 @@ point_at_row(EsFetch *fetch, Buffer buffer, uint64 row, HeapTuple tuple)
 	return true;
 }
 
+/*
+ * A row that no page holds: has its number been drawn?  Then nobody will ever
+ * have it.
+ */
+static bool
+has_passed(Relation rel, uint64 row)
+{
+	return row >= ES_FIRST_ROW && row < es_store_end_row(rel);
+}
+
 HeapTuple
 es_fetch_row(EsFetch *fetch, uint64 row, Snapshot snapshot, bool *dead)
 {
@@ -638,10 +648,16 @@ es_fetch_row(EsFetch *fetch, uint64 row, Snapshot snapshot, bool *dead)
 	if (row >= ES_FIRST_ROW && row <= ES_MAX_ROW)
 		buffer = es_fetch_lock_page(fetch, row, BUFFER_LOCK_SHARE);
 	if (!BufferIsValid(buffer))
+	{
+		if (dead != NULL)
+			*dead = has_passed(fetch->rel, row);
 		return NULL;
+	}
 	if (!point_at_row(fetch, buffer, row, &tuple))
 	{
 		UnlockReleaseBuffer(buffer);
+		if (dead != NULL)
+			*dead = true;
 		return NULL;
 	}
 
@@ -687,7 +703,7 @@ es_fetch_is_dead(EsFetch *fetch, uint64 row)
 	if (row >= ES_FIRST_ROW && row <= ES_MAX_ROW)
 		buffer = es_fetch_lock_page(fetch, row, BUFFER_LOCK_SHARE);
 	if (!BufferIsValid(buffer))
-		return false;
+		return has_passed(fetch->rel, row);
 	if (point_at_row(fetch, buffer, row, &tuple))
 		dead = HeapTupleIsSurelyDead(&tuple, GlobalVisTestFor(fetch->rel));
 	else

@@ -409,17 +409,23 @@ choose_number(const EsNewRow *row, uint64 next, int flags)
 	return number <= ES_MAX_ROW ? number : 0;
 }
 
+const char *
+es_store_table_name(Relation rel)
+{
+	const char *name = NULL;
+
+	if (OidIsValid(rel->rd_rel->relrewrite))
+		name = get_rel_name(rel->rd_rel->relrewrite);
+	return name != NULL ? name : RelationGetRelationName(rel);
+}
+
 /*
  * Say why a row cannot have the number that it was given.
  */
 static void
 report_number(Relation rel, const EsNewRow *row, uint64 next)
 {
-	const char *name = RelationGetRelationName(rel);
-
-	/* a table that is being rewritten is known by another name */
-	if (OidIsValid(rel->rd_rel->relrewrite))
-		name = get_rel_name(rel->rd_rel->relrewrite);
+	const char *name = es_store_table_name(rel);
 
 	if (row->given_row > next && next <= ES_MAX_ROW)
 		ereport(ERROR,

@@ -221,6 +221,7 @@ vacuum_unit(Relation rel, EsUnitRef *ref, uint64 end_row,
 	uint64		live = 0;
 	uint64		recent = 0;
 	uint64		aborted = 0;
+	bool		complete = true;
 
 	for (uint32 i = 0; i < ref->unit.npages; i++)
 	{
@@ -229,14 +230,17 @@ vacuum_unit(Relation rel, EsUnitRef *ref, uint64 end_row,
 		es_vacuum_delay_point();
 		if (!vacuum_page(rel, ref, i, oldest_xmin, freeze_limit, strategy,
 						 result, &counts))
+		{
+			complete = false;
 			break;
+		}
 		live += counts.live;
 		recent += counts.recent;
 		aborted += counts.aborted;
 		ES_STOP_POINT("vacuum-after-page");
 	}
 
-	if (live == 0 && recent == 0 && aborted > 0)
+	if (complete && live == 0 && recent == 0 && aborted > 0)
 	{
 		/* an open run of aborted rows only: end it, so that it can go, too */
 		if (ref->open)

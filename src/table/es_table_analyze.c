@@ -3,11 +3,11 @@
  * es_table_analyze.c
  *	  ANALYZE: the rows of sampled blocks.
  *
- * ANALYZE draws block numbers below the size that relation_size tells it.  As a
- * rule these are blocks of the file: a sampled page tells its own rows, and a page
- * that no unit owns has none, which is what it counts for in the average.  Where
- * that size is in TID blocks (es_table_counts_tid_blocks) the block is a range of
- * row numbers instead.
+ * ANALYZE draws block numbers below the size that relation_size tells it.  As
+ * a rule these are blocks of the file: a sampled page tells its own rows, and
+ * a page that no unit owns has none, which is what it counts for in the
+ * average.  Where that size is in TID blocks (es_table_counts_tid_blocks) the
+ * block is a range of row numbers instead.
  *
  * IDENTIFICATION
  *	  src/table/es_table_analyze.c
@@ -86,8 +86,9 @@ aim_at_block(EsScanDesc *scan, BlockNumber block)
 	else
 
 		/*
-		 * The size is read again, since it is not the one that ANALYZE goes by
-		 * where that changed its unit in between (es_table_counts_tid_blocks).
+		 * The size is read again, since it is not the one that ANALYZE goes
+		 * by where that changed its unit in between
+		 * (es_table_counts_tid_blocks).
 		 */
 		scan->has_rows =
 			block < smgrnblocks(RelationGetSmgr(rel), MAIN_FORKNUM) &&
@@ -95,7 +96,8 @@ aim_at_block(EsScanDesc *scan, BlockNumber block)
 }
 
 bool
-es_table_scan_analyze_next_tuple(TableScanDesc sscan, TransactionId oldest_xmin,
+es_table_scan_analyze_next_tuple(TableScanDesc sscan,
+								 TransactionId oldest_xmin,
 								 double *liverows, double *deadrows,
 								 TupleTableSlot *slot)
 {
@@ -131,6 +133,8 @@ static bool
 count_row(HeapTuple tuple, HTSV_Result verdict, double *liverows,
 		  double *deadrows)
 {
+	HeapTupleHeader header = tuple->t_data;
+	TransactionId xid;
 	bool		live = false;
 
 	switch (verdict)
@@ -142,12 +146,14 @@ count_row(HeapTuple tuple, HTSV_Result verdict, double *liverows,
 		case HEAPTUPLE_RECENTLY_DEAD:
 			break;
 		case HEAPTUPLE_INSERT_IN_PROGRESS:
-			if (!TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data)))
+			xid = HeapTupleHeaderGetXmin(header);
+			if (!TransactionIdIsCurrentTransactionId(xid))
 				return false;
 			live = true;
 			break;
 		case HEAPTUPLE_DELETE_IN_PROGRESS:
-			live = !TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetUpdateXid(tuple->t_data));
+			xid = HeapTupleHeaderGetUpdateXid(header);
+			live = !TransactionIdIsCurrentTransactionId(xid);
 			break;
 	}
 	if (live)

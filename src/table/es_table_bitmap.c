@@ -3,10 +3,11 @@
  * es_table_bitmap.c
  *	  Bitmap scans: the rows of one TID block after the other.
  *
- * A bitmap names TID blocks, and of each the offsets that the indexes found, or
- * none if it grew too large (lossy): then all 256 are looked at.  The rows of a TID
- * block stand on one or several neighbouring pages, so many of them are read by a
- * walk over that range of numbers, and few are fetched one by one.
+ * A bitmap names TID blocks, and of each the offsets that the indexes found,
+ * or none if it grew too large (lossy): then all 256 are looked at.  The rows
+ * of a TID block stand on one or several neighbouring pages, so many of them
+ * are read by a walk over that range of numbers, and few are fetched one by
+ * one.
  *
  * IDENTIFICATION
  *	  src/table/es_table_bitmap.c
@@ -29,9 +30,9 @@
 #include "table/es_table_scan.h"
 
 /*
- * A walk judges all rows of each page it meets, and copies it; a fetch does so with
- * one tuple.  Walk where at least so many rows of a page are wanted.  The value
- * is a guess that measured well.
+ * A walk judges all rows of each page it meets, and copies it; a fetch does so
+ * with one tuple.  Walk where at least so many rows of a page are wanted.  The
+ * value is a guess that measured well.
  */
 #define ES_WALK_ROWS_OF_PAGE	4
 
@@ -42,7 +43,7 @@ struct EsBitmapBlock
 	uint64		first_row;		/* of the TID block */
 	uint64		high;			/* a walk ends before this row */
 	int			next;			/* in offsets */
-	int			noffsets;		/* 0: no rows left; -1: all rows of the range */
+	int			noffsets;		/* 0: none is left; -1: all rows */
 #if !ES_HAS_BITMAP_NEXT_BLOCK
 	bool		recheck;
 #endif
@@ -153,9 +154,9 @@ begin_block(EsScanDesc *scan, BlockNumber block, int noffsets,
 	}
 
 	/*
-	 * The scan began, and found its end, before the indexes were read.  What was
-	 * added in between no snapshot of ours sees; but a serializable transaction
-	 * has to look at it, to find out that it did not see it.
+	 * The scan began, and found its end, before the indexes were read.  What
+	 * was added in between no snapshot of ours sees; but a serializable
+	 * transaction has to look at it, to find out that it did not see it.
 	 */
 	if (high > scan->end && IsolationIsSerializable())
 	{
@@ -180,8 +181,9 @@ begin_block(EsScanDesc *scan, BlockNumber block, int noffsets,
 /*
  * How many pages the block's rows are on is guessed from the page used last.
  *
- * A walk also judges rows that nobody asked for.  In a serializable transaction
- * they would count as read, so it walks only where the bitmap is lossy.
+ * A walk also judges rows that nobody asked for.  In a serializable
+ * transaction they would count as read, so it walks only where the bitmap is
+ * lossy.
  */
 static bool
 is_walk_cheaper(EsScanDesc *scan)
@@ -228,7 +230,7 @@ fetch_next_row(EsScanDesc *scan, TupleTableSlot *slot)
 	while (bitmap->next < bitmap->noffsets)
 	{
 		uint64		row = bitmap->first_row +
-			bitmap->offsets[bitmap->next++] - 1;
+		bitmap->offsets[bitmap->next++] - 1;
 
 		if (row >= scan->end)
 			break;

@@ -1,12 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * es_table_build.c
- *	  Index builds: the rows of a table, or of a range of it, for a new index;
- *	  and those that a concurrent build has missed.
+ *	  Index builds: the rows of a table, or of a range of it, for a new
+ *	  index; and those that a concurrent build has missed.
  *
- * Which rows are indexed, which count as alive, when another transaction is waited
- * for and what is counted are heap's rules (heapam_index_build_range_scan).  Rows
- * have one version, so nothing here ever follows a chain.
+ * Which rows are indexed, which count as alive, when another transaction is
+ * waited for and what is counted are heap's rules
+ * (heapam_index_build_range_scan).  Rows have one version, so nothing here
+ * ever follows a chain.
  *
  * Ranges come, and progress goes, in TID blocks.
  *
@@ -65,6 +66,7 @@ typedef enum EsRowFate
 typedef struct EsBuildWalk
 {
 	EsScanDesc *scan;
+	Snapshot	own_snapshot;	/* NULL: the scan's is not ours */
 	bool		anyvisible;
 	bool		unique;			/* uniqueness or exclusion is checked */
 	bool		progress;
@@ -78,7 +80,10 @@ static void begin_entries(EsEntryMaker *maker, Relation rel, Relation index,
 						  IndexInfo *info);
 static bool make_entry(EsEntryMaker *maker, HeapTuple tuple);
 static void end_entries(EsEntryMaker *maker);
-static void limit_walk(EsBuildWalk *walk, BlockNumber start, BlockNumber nblocks);
+static void begin_scan(EsBuildWalk *walk, Relation rel, bool concurrent,
+					   TableScanDesc sscan);
+static void limit_walk(EsBuildWalk *walk, BlockNumber start,
+					   BlockNumber nblocks);
 static void report_block(EsBuildWalk *walk, BlockNumber block);
 static EsRowFate judge_row(EsBuildWalk *walk, HeapTuple tuple,
 						   HTSV_Result verdict, bool *alive);
@@ -110,15 +115,16 @@ begin_entries(EsEntryMaker *maker, Relation rel, Relation index,
 }
 
 /*
- * The columns of a row's entry, in maker->values and isnull; they point into the
- * tuple.  false: the partial index has none.
+ * The columns of a row's entry, in maker->values and isnull; they point into
+ * the tuple.  false: the partial index has none.
  */
 static bool
 make_entry(EsEntryMaker *maker, HeapTuple tuple)
 {
 	MemoryContextReset(maker->econtext->ecxt_per_tuple_memory);
 	ExecStoreHeapTuple(tuple, maker->slot, false);
-	if (maker->predicate != NULL && !ExecQual(maker->predicate, maker->econtext))
+	if (maker->predicate != NULL &&
+		!ExecQual(maker->predicate, maker->econtext))
 		return false;
 	FormIndexDatum(maker->info, maker->slot, maker->estate, maker->values,
 				   maker->isnull);
@@ -151,8 +157,6 @@ es_table_index_build_range_scan(Relation rel, Relation index, IndexInfo *info,
 {
 	EsEntryMaker maker;
 	EsBuildWalk walk = {0};
-	TransactionId oldest_xmin = InvalidTransactionId;
-	Snapshot	own_snapshot = NULL;
 	HeapTuple	tuple;
 	HTSV_Result verdict;
 
@@ -162,32 +166,7 @@ es_table_index_build_range_scan(Relation rel, Relation index, IndexInfo *info,
 	Assert(!(anyvisible && walk.unique));
 	begin_entries(&maker, rel, index, info);
 
-	/*
-	 * A plain build has to index rows that only old snapshots see, so it looks at
-	 * all of them and decides itself; a concurrent one indexes what a snapshot
-	 * sees.  A parallel build was given its scan, by the same rule.
-	 */
-	if (!info->ii_Concurrent)
-		oldest_xmin = GetOldestNonRemovableTransactionId(rel);
-	if (sscan == NULL)
-	{
-		if (!TransactionIdIsValid(oldest_xmin))
-			own_snapshot = RegisterSnapshot(GetTransactionSnapshot());
-		sscan = table_beginscan_strat(rel,
-									  own_snapshot ? own_snapshot : SnapshotAny,
-									  0, NULL, true, false);
-	}
-	Assert(TransactionIdIsValid(oldest_xmin) ?
-		   sscan->rs_snapshot == SnapshotAny :
-		   IsMVCCSnapshot(sscan->rs_snapshot));
-	Assert(!anyvisible || TransactionIdIsValid(oldest_xmin));
-
-	walk.scan = (EsScanDesc *) sscan;
-	if (TransactionIdIsValid(oldest_xmin))
-	{
-		walk.scan->judge = ES_JUDGE_VACUUM;
-		walk.scan->oldest_xmin = oldest_xmin;
-	}
+	begin_scan(&walk, rel, info->ii_Concurrent, sscan);
 	limit_walk(&walk, start_block, nblocks);
 
 	while ((tuple = es_table_scan_next_row(walk.scan, true, &verdict)) != NULL)
@@ -206,11 +185,46 @@ es_table_index_build_range_scan(Relation rel, Relation index, IndexInfo *info,
 	}
 
 	report_block(&walk, walk.first_block + walk.nblocks);
-	table_endscan(sscan);
-	if (own_snapshot != NULL)
-		UnregisterSnapshot(own_snapshot);
+	table_endscan((TableScanDesc) walk.scan);
+	if (walk.own_snapshot != NULL)
+		UnregisterSnapshot(walk.own_snapshot);
 	end_entries(&maker);
 	return walk.rows;
+}
+
+/*
+ * Begin the scan, unless a parallel build was given one.
+ *
+ * A plain build has to index rows that only old snapshots see, so it looks at
+ * all of them and decides itself; a concurrent one indexes what a snapshot
+ * sees.  The scan of a parallel build was begun by the same rule.
+ */
+static void
+begin_scan(EsBuildWalk *walk, Relation rel, bool concurrent,
+		   TableScanDesc sscan)
+{
+	TransactionId oldest_xmin = InvalidTransactionId;
+
+	if (!concurrent)
+		oldest_xmin = GetOldestNonRemovableTransactionId(rel);
+	if (sscan == NULL)
+	{
+		if (concurrent)
+			walk->own_snapshot = RegisterSnapshot(GetTransactionSnapshot());
+		sscan = table_beginscan_strat(rel, concurrent ?
+									  walk->own_snapshot : SnapshotAny,
+									  0, NULL, true, false);
+	}
+	Assert(concurrent ? IsMVCCSnapshot(sscan->rs_snapshot) :
+		   sscan->rs_snapshot == SnapshotAny);
+	Assert(!walk->anyvisible || !concurrent);
+
+	walk->scan = (EsScanDesc *) sscan;
+	if (!concurrent)
+	{
+		walk->scan->judge = ES_JUDGE_VACUUM;
+		walk->scan->oldest_xmin = oldest_xmin;
+	}
 }
 
 /*
@@ -252,8 +266,9 @@ report_block(EsBuildWalk *walk, BlockNumber block)
 }
 
 /*
- * Is a row to be indexed, and is it alive, that is, to be checked for uniqueness?
- * Counts it as ANALYZE does, else the two would set very different reltuples.
+ * Is a row to be indexed, and is it alive, that is, to be checked for
+ * uniqueness? Counts it as ANALYZE does, else the two would set very different
+ * reltuples.
  */
 static EsRowFate
 judge_row(EsBuildWalk *walk, HeapTuple tuple, HTSV_Result verdict, bool *alive)
@@ -282,9 +297,10 @@ judge_row(EsBuildWalk *walk, HeapTuple tuple, HTSV_Result verdict, bool *alive)
 }
 
 /*
- * A row of an open transaction is indexed, for if the build commits, so may that
- * have.  The caller's ShareLock keeps other writers out; so it is our own, unless
- * a range is summarised ("anyvisible"), or something released a lock too early.
+ * A row of an open transaction is indexed, for if the build commits, so may
+ * that have.  The caller's ShareLock keeps other writers out; so it is our
+ * own, unless a range is summarised ("anyvisible"), or something released a
+ * lock too early.
  */
 static EsRowFate
 judge_inserted_row(EsBuildWalk *walk, HeapTuple tuple)
@@ -340,8 +356,8 @@ judge_deleted_row(EsBuildWalk *walk, HeapTuple tuple)
 }
 
 /*
- * Wait until a transaction is decided, and go back so that the walk meets the row
- * again, judged anew.
+ * Wait until a transaction is decided, and go back so that the walk meets the
+ * row again, judged anew.
  */
 static void
 wait_for(EsBuildWalk *walk, HeapTuple tuple, TransactionId xid)
@@ -408,7 +424,8 @@ es_table_index_validate_scan(Relation rel, Relation index, IndexInfo *info,
 }
 
 /*
- * Advance *cursor to the first entry of the index at or after a TID; is it there?
+ * Advance *cursor to the first entry of the index at or after a TID; is it
+ * there?
  */
 static bool
 index_has(ValidateIndexState *state, ItemPointer tid, ItemPointer cursor,

@@ -3,9 +3,9 @@
  * es_table_ddl.c
  *	  Files of event tables: made, emptied, moved, and rewritten.
  *
- * A new table is a file without blocks; the first writer makes its metapage.  So
- * CREATE TABLE and TRUNCATE write no page, and the init fork of an unlogged table
- * is empty.  No page names its file, so files can be copied as they are.
+ * A new table is a file without blocks; the first writer makes its metapage.
+ * So CREATE TABLE and TRUNCATE write no page, and the init fork of an unlogged
+ * table is empty.  No page names its file, so files can be copied as they are.
  *
  * IDENTIFICATION
  *	  src/table/es_table_ddl.c
@@ -15,7 +15,6 @@
 
 #include "access/multixact.h"
 #include "access/tableam.h"
-#include "access/transam.h"
 #include "catalog/pg_class.h"
 #include "catalog/storage.h"
 #include "catalog/storage_xlog.h"
@@ -38,10 +37,10 @@ es_table_relation_set_new_filelocator(Relation rel,
 	SMgrRelation srel;
 
 	/*
-	 * No transaction that is older than RecentXmin is still running, so none can
-	 * put rows into the table.  Rows are never marked with multixacts, but
-	 * relminmxid has to be there to be advanced, or autovacuum would come for it
-	 * for ever.
+	 * No transaction that is older than RecentXmin is still running, so none
+	 * can put rows into the table.  Rows are never marked with multixacts,
+	 * but relminmxid has to be there to be advanced, or autovacuum would come
+	 * for it for ever.
 	 */
 	*freeze_xid = RecentXmin;
 	*min_multi = GetOldestMultiXactId();
@@ -75,8 +74,8 @@ es_table_relation_copy_data(Relation rel, const EsFileLocator *locator)
 	SMgrRelation to = smgropen(*locator, rel->rd_backend);
 
 	/*
-	 * The file is copied past shared buffers.  The caller's lock keeps everybody
-	 * else from dirtying more of them.
+	 * The file is copied past shared buffers.  The caller's lock keeps
+	 * everybody else from dirtying more of them.
 	 */
 	FlushRelationBuffers(rel);
 
@@ -103,9 +102,9 @@ es_table_relation_copy_data(Relation rel, const EsFileLocator *locator)
 }
 
 /*
- * VACUUM FULL and CLUSTER.  The order of events is that of their numbers, which
- * are their identity too: CLUSTER compacts the table and makes its indexes anew, but
- * does not order it.
+ * VACUUM FULL and CLUSTER.  The order of events is that of their numbers,
+ * which are their identity too: CLUSTER compacts the table and makes its
+ * indexes anew, but does not order it.
  */
 void
 es_table_relation_copy_for_cluster(Relation from, Relation to, Relation index,
@@ -128,11 +127,12 @@ es_table_relation_copy_for_cluster(Relation from, Relation to, Relation index,
 	es_store_sizes(from, &sizes);
 	pgstat_progress_update_param(PROGRESS_CLUSTER_PHASE,
 								 PROGRESS_CLUSTER_PHASE_SEQ_SCAN_HEAP);
-	pgstat_progress_update_param(PROGRESS_CLUSTER_TOTAL_HEAP_BLKS, sizes.blocks);
+	pgstat_progress_update_param(PROGRESS_CLUSTER_TOTAL_HEAP_BLKS,
+								 sizes.blocks);
 
 	/*
-	 * The caller makes *xid_cutoff the new relfrozenxid: rows older than that are
-	 * frozen.  Of rows that are newer the transaction is kept.
+	 * The caller makes *xid_cutoff the new relfrozenxid: rows older than that
+	 * are frozen.  Of rows that are newer the transaction is kept.
 	 */
 	es_store_copy(from, to, oldest_xmin, *xid_cutoff, &counts);
 

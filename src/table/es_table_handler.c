@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * es_table_handler.c
- *	  The table access method: its callbacks in one place, and those that only
- *	  answer a question.
+ *	  The table access method: its callbacks in one place, and those that
+ *	  only answer a question.
  *
  * IDENTIFICATION
  *	  src/table/es_table_handler.c
@@ -75,8 +75,8 @@ has_brin_index(Relation rel)
 
 	foreach(cell, indexes)
 	{
-		HeapTuple	tuple = SearchSysCache1(RELOID,
-											ObjectIdGetDatum(lfirst_oid(cell)));
+		Oid			index = lfirst_oid(cell);
+		HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(index));
 
 		/* no tuple: it is being dropped, and no scan can use it any more */
 		if (!HeapTupleIsValid(tuple))
@@ -92,13 +92,13 @@ has_brin_index(Relation rel)
 /*
  * BRIN believes that the table ends at the size it is told, and calls what the
  * table's TIDs name blocks.  So a table with such an index has its size in TID
- * blocks, or scans by that index would miss rows.  Any other has the size of its
- * file.
+ * blocks, or scans by that index would miss rows.  Any other has the size of
+ * its file.
  *
- * ANALYZE of 15 and 16 prefetches what it samples as blocks of the file, and fails
- * if a number is beyond the last segment that there is.  While it runs, the size of
- * a table with so many rows is that of its file; es_table_analyze.c takes the
- * blocks it samples by the same rule.
+ * ANALYZE of 15 and 16 prefetches what it samples as blocks of the file, and
+ * fails if a number is beyond the last segment that there is.  While it runs,
+ * the size of a table with so many rows is that of its file;
+ * es_table_analyze.c takes the blocks it samples by the same rule.
  */
 bool
 es_table_counts_tid_blocks(Relation rel)
@@ -107,8 +107,8 @@ es_table_counts_tid_blocks(Relation rel)
 		return false;
 	if (es_analyze_prefetches())
 	{
-		BlockNumber blocks = smgrnblocks(RelationGetSmgr(rel), MAIN_FORKNUM);
-		uint64		segments = ((uint64) blocks + RELSEG_SIZE - 1) / RELSEG_SIZE;
+		uint64		blocks = smgrnblocks(RelationGetSmgr(rel), MAIN_FORKNUM);
+		uint64		segments = (blocks + RELSEG_SIZE - 1) / RELSEG_SIZE;
 
 		return es_table_tid_blocks(rel) <= segments * RELSEG_SIZE;
 	}
@@ -137,8 +137,9 @@ relation_size(Relation rel, ForkNumber fork)
 
 /*
  * What the planner is to expect: the storage knows how many rows and pages it
- * has.  Rows of aborted transactions are among them until VACUUM has seen them;
- * they have to be read past anyhow, and the statistics make autovacuum come.
+ * has.  Rows of aborted transactions are among them until VACUUM has seen
+ * them; they have to be read past anyhow, and the statistics make autovacuum
+ * come.
  *
  * As for heap, a table that was never vacuumed or analyzed and is still small
  * counts as one of 10 pages, full of rows as wide as its columns let expect: a
@@ -159,7 +160,7 @@ relation_estimate_size(Relation rel, int32 *attr_widths, BlockNumber *pages,
 		!rel->rd_rel->relhassubclass)
 	{
 		int32		width = get_rel_data_width(rel, attr_widths) +
-			ES_OVERHEAD_BYTES_PER_ROW;
+		ES_OVERHEAD_BYTES_PER_ROW;
 
 		*pages = ES_PAGES_OF_NEW_TABLE;
 		*tuples = (double) (ES_USABLE_BYTES_PER_PAGE / width) *
@@ -173,9 +174,9 @@ relation_estimate_size(Relation rel, int32 *attr_widths, BlockNumber *pages,
  */
 
 /*
- * A TOAST table is needed if there are columns that can be toasted and a row may
- * become longer than heap's threshold: as for heap, so that a table can go from one
- * access method to the other.
+ * A TOAST table is needed if there are columns that can be toasted and a row
+ * may become longer than heap's threshold: as for heap, so that a table can go
+ * from one access method to the other.
  */
 static bool
 relation_needs_toast_table(Relation rel)
@@ -196,7 +197,8 @@ relation_needs_toast_table(Relation rel)
 			length += att->attlen;
 		else
 		{
-			int32		max = type_maximum_size(att->atttypid, att->atttypmod);
+			int32		max = type_maximum_size(att->atttypid,
+												att->atttypmod);
 
 			if (max < 0)
 				unlimited = true;

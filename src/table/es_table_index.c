@@ -3,13 +3,14 @@
  * es_table_index.c
  *	  Rows by TID: for index scans, TID scans, and whoever kept a TID.
  *
- * A TID is a row number in disguise.  Numbers are never used again and rows never
- * change, so a TID means one row for ever: no chains are followed, and an entry of
- * an index that points to an aborted or absent row points to nothing for ever.
+ * A TID is a row number in disguise.  Numbers are never used again and rows
+ * never change, so a TID means one row for ever: no chains are followed, and
+ * an entry of an index that points to an aborted or absent row points to
+ * nothing for ever.
  *
- * index_fetch_tuple and index_delete_tuples are called with a page of the index
- * locked.  They take one content lock of the table at a time, and nobody who holds
- * one of those waits for an index.
+ * index_fetch_tuple and index_delete_tuples are called with a page of the
+ * index locked.  They take one content lock of the table at a time, and nobody
+ * who holds one of those waits for an index.
  *
  * IDENTIFICATION
  *	  src/table/es_table_index.c
@@ -31,10 +32,11 @@
 #include "table/es_table_scan.h"
 
 /*
- * After so many fetches in a row from one page it is copied, and the next rows come
- * from the copy.  Events are often read in about the order in which they were added,
- * so that a page serves many fetches; but a copy, for which all its rows are judged,
- * is not worth it for a few.  The value is a guess that measured well.
+ * After so many fetches in a row from one page it is copied, and the next rows
+ * come from the copy.  Events are often read in about the order in which they
+ * were added, so that a page serves many fetches; but a copy, for which all
+ * its rows are judged, is not worth it for a few.  The value is a guess that
+ * measured well.
  */
 #define ES_COPY_AFTER_FETCHES	4
 
@@ -105,13 +107,13 @@ es_table_index_fetch_tuple(IndexFetchTableData *data, ItemPointer tid,
 }
 
 /*
- * Fetch a row from the copy of a page, making that when it is time to.  false: the
- * row has to be fetched alone; also one that the copy does not offer, for it may be
- * dead to everybody.
+ * Fetch a row from the copy of a page, making that when it is time to.  false:
+ * the row has to be fetched alone; also one that the copy does not offer, for
+ * it may be dead to everybody.
  *
- * What a snapshot of the usual kind sees it sees for ever, so a copy stays right
- * while the scan lasts.  A serializable transaction only looks at rows that it
- * fetches, lest those beside them count as read.
+ * What a snapshot of the usual kind sees it sees for ever, so a copy stays
+ * right while the scan lasts.  A serializable transaction only looks at rows
+ * that it fetches, lest those beside them count as read.
  */
 static bool
 fetch_from_copy(EsIndexFetch *fetch, uint64 row, Snapshot snapshot,
@@ -152,8 +154,8 @@ fetch_from_copy(EsIndexFetch *fetch, uint64 row, Snapshot snapshot,
 }
 
 /*
- * Let the reader stand for the page that was used last; it is read with the first
- * row that is asked for.
+ * Let the reader stand for the page that was used last; it is read with the
+ * first row that is asked for.
  */
 static void
 copy_page(EsIndexFetch *fetch, Snapshot snapshot)
@@ -164,8 +166,9 @@ copy_page(EsIndexFetch *fetch, Snapshot snapshot)
 		fetch->reader = (EsReader *)
 			MemoryContextAllocZero(GetMemoryChunkContext(fetch),
 								   sizeof(EsReader));
-	es_reader_begin(fetch->reader, last->rel, ES_JUDGE_SNAPSHOT, snapshot, NULL,
-					last->page_first, last->page_first + last->page_nrows);
+	es_reader_begin(fetch->reader, last->rel, ES_JUDGE_SNAPSHOT, snapshot,
+					NULL, last->page_first,
+					last->page_first + last->page_nrows);
 	fetch->curcid = snapshot->curcid;
 }
 
@@ -192,9 +195,10 @@ es_table_fetch_into_slot(EsFetch *fetch, uint64 row, Snapshot snapshot,
 /*
  * Which of an index page's entries may go?
  *
- * Those of rows that are aborted or absent: no snapshot will ever see them, here or
- * on a standby, so there is no horizon to tell.  Bottom-up deletion looks for
- * versions of the same row that updates left behind, of which there are none.
+ * Those of rows that are aborted or absent: no snapshot will ever see them,
+ * here or on a standby, so there is no horizon to tell.  Bottom-up deletion
+ * looks for versions of the same row that updates left behind, of which there
+ * are none.
  */
 TransactionId
 es_table_index_delete_tuples(Relation rel, TM_IndexDeleteOp *op)
@@ -226,9 +230,9 @@ es_table_index_delete_tuples(Relation rel, TM_IndexDeleteOp *op)
  */
 
 /*
- * The TID comes from a scan that has begun in this statement, from a row that this
- * transaction added, or from table_beginscan_tid: so cached units are valid, and
- * need not be checked for every row.
+ * The TID comes from a scan that has begun in this statement, from a row that
+ * this transaction added, or from table_beginscan_tid: so cached units are
+ * valid, and need not be checked for every row.
  */
 bool
 es_table_tuple_fetch_row_version(Relation rel, ItemPointer tid,
@@ -267,7 +271,8 @@ es_table_tuple_satisfies_snapshot(Relation rel, TupleTableSlot *slot,
 	HeapTuple	tuple;
 
 	es_fetch_begin(&fetch, rel);
-	tuple = es_fetch_row(&fetch, es_tid_to_row(&slot->tts_tid), snapshot, NULL);
+	tuple = es_fetch_row(&fetch, es_tid_to_row(&slot->tts_tid), snapshot,
+						 NULL);
 	if (tuple == NULL)
 		return false;
 	heap_freetuple(tuple);

@@ -11,7 +11,8 @@
  *
  * They are locks on objects: class = the table, object = the row number.  Catalogs
  * have other OIDs than tables, so nobody else's object is meant.  PostgreSQL's tuple
- * and page locks would not do: core asserts that they are held for moments only.
+ * and page locks would not do: core expects them to be held for moments only, and
+ * says so where assertions are on.
  *
  * FOR KEY SHARE takes none: a key cannot change.
  *

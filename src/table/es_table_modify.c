@@ -150,13 +150,13 @@ given_position(InsertPlan *plan, TupleTableSlot *slot, bool *isnull)
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("position " INT64_FORMAT " is out of range", position),
 				 errdetail("Positions of relation \"%s\" begin at 1; 0 stands for the next one.",
-						   RelationGetRelationName(plan->rel))));
+						   es_store_table_name(plan->rel))));
 	if ((uint64) position > ES_MAX_ROW)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("position " INT64_FORMAT " is out of range", position),
 				 errdetail("Relation \"%s\" cannot have more than " UINT64_FORMAT " positions.",
-						   RelationGetRelationName(plan->rel), ES_MAX_ROW)));
+						   es_store_table_name(plan->rel), ES_MAX_ROW)));
 	return (uint64) position;
 }
 

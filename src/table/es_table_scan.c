@@ -4,13 +4,13 @@
  *	  Walking a table: sequential, parallel, TID range and sample scans.
  *
  * A scan walks row numbers from 1 to an end that is fixed when it begins.  It
- * holds no lock and no pin between two rows: the reader below copies a page at a
- * time, and the slot points into that copy until the next row is asked for.
+ * holds no lock and no pin between two rows: the reader below copies a page at
+ * a time, and the slot points into that copy until the next row is asked for.
  *
- * Order at the begin of every scan: its snapshot exists; the predicate lock of a
- * serializable transaction is taken; then the end is read.  A row that is added
- * before the end was read is within the scan, and judged by the snapshot; one that
- * is added later meets the predicate lock.
+ * Order at the begin of every scan: its snapshot exists; the predicate lock of
+ * a serializable transaction is taken; then the end is read.  A row that is
+ * added before the end was read is within the scan, and judged by the
+ * snapshot; one that is added later meets the predicate lock.
  *
  * IDENTIFICATION
  *	  src/table/es_table_scan.c
@@ -72,8 +72,8 @@ es_table_scan_begin(Relation rel, Snapshot snapshot, int nkeys,
 	EsScanDesc *scan;
 
 	/*
-	 * The caller has the relation open.  This makes sure that the relcache entry
-	 * stays while the scan points to it.
+	 * The caller has the relation open.  This makes sure that the relcache
+	 * entry stays while the scan points to it.
 	 */
 	RelationIncrementReferenceCount(rel);
 
@@ -86,7 +86,8 @@ es_table_scan_begin(Relation rel, Snapshot snapshot, int nkeys,
 	if (nkeys > 0)
 		scan->base.rs_key = (ScanKey) palloc(sizeof(ScanKeyData) * nkeys);
 
-	scan->judge = (flags & SO_TYPE_ANALYZE) ? ES_JUDGE_VACUUM : ES_JUDGE_SNAPSHOT;
+	scan->judge = (flags & SO_TYPE_ANALYZE) ?
+		ES_JUDGE_VACUUM : ES_JUDGE_SNAPSHOT;
 	if (!(flags & SO_TYPE_TIDSCAN))
 		scan->reader = (EsReader *) palloc0(sizeof(EsReader));
 	if (flags & SO_TYPE_ANALYZE)
@@ -95,9 +96,9 @@ es_table_scan_begin(Relation rel, Snapshot snapshot, int nkeys,
 		es_table_scan_begin_bitmap(scan);
 
 	/*
-	 * Scans that look at rows without an index protect what they did not find by
-	 * a lock on the whole table.  A bitmap scan has locked pages of its indexes,
-	 * and locks the rows that it returns.
+	 * Scans that look at rows without an index protect what they did not find
+	 * by a lock on the whole table.  A bitmap scan has locked pages of its
+	 * indexes, and locks the rows that it returns.
 	 */
 	if (flags & (SO_TYPE_SEQSCAN | SO_TYPE_SAMPLESCAN | SO_TYPE_TIDRANGESCAN))
 	{
@@ -177,9 +178,9 @@ begin_walk(EsScanDesc *scan, ScanKeyData *key)
 }
 
 /*
- * Fix the end of the scan.  Called in every process, for it also makes the cached
- * units of this one valid for the snapshot; participants of a parallel scan then
- * agree on the end that the first of them found.
+ * Fix the end of the scan.  Called in every process, for it also makes the
+ * cached units of this one valid for the snapshot; participants of a parallel
+ * scan then agree on the end that the first of them found.
  */
 static void
 find_end(EsScanDesc *scan)
@@ -198,7 +199,8 @@ find_end(EsScanDesc *scan)
 }
 
 /*
- * Read a table that is large relative to shared buffers through a ring of them.
+ * Read a table that is large relative to shared buffers through a ring of
+ * them.
  */
 static void
 choose_strategy(EsScanDesc *scan)
@@ -256,8 +258,8 @@ es_table_scan_next_row(EsScanDesc *scan, bool forward, HTSV_Result *verdict)
 }
 
 /*
- * The reader stands between rows; a scan that turns around goes back from the row
- * that it returned last.
+ * The reader stands between rows; a scan that turns around goes back from the
+ * row that it returned last.
  */
 static void
 turn_around(EsScanDesc *scan, bool forward)
@@ -460,7 +462,7 @@ es_table_scan_sample_next_tuple(TableScanDesc sscan, SampleScanState *state,
 	TsmRoutine *tsm = state->tsmroutine;
 	uint64		first = (uint64) scan->sample_block * ES_ROWS_PER_TID_BLOCK;
 	OffsetNumber maxoffset = (OffsetNumber)
-		Min(scan->end - first, ES_ROWS_PER_TID_BLOCK);
+	Min(scan->end - first, ES_ROWS_PER_TID_BLOCK);
 
 	for (;;)
 	{
@@ -488,9 +490,9 @@ es_table_scan_sample_next_tuple(TableScanDesc sscan, SampleScanState *state,
 }
 
 /*
- * Bring the reader to row "row"; false: the snapshot does not see it.  Rows mostly
- * come in ascending order: then the reader goes on within its page, and jumps over
- * pages of which no row is wanted.
+ * Bring the reader to row "row"; false: the snapshot does not see it.  Rows
+ * mostly come in ascending order: then the reader goes on within its page, and
+ * jumps over pages of which no row is wanted.
  */
 static bool
 find_sampled_row(EsScanDesc *scan, uint64 row)

@@ -29,7 +29,7 @@ typedef struct EsParallelScanDesc
 	pg_atomic_uint64 end;		/* end of the scan; 0: nobody began yet */
 } EsParallelScanDesc;
 
-/* Rows of one TID block that a bitmap scan is to return; see es_table_bitmap.c */
+/* rows of one TID block that a bitmap scan returns; es_table_bitmap.c */
 typedef struct EsBitmapBlock EsBitmapBlock;
 
 typedef struct EsScanDesc
@@ -51,7 +51,7 @@ typedef struct EsScanDesc
 	bool		on_row;			/* it returned reader->tuple */
 
 	EsBitmapBlock *bitmap;		/* bitmap scans */
-	BlockNumber sample_block;	/* sample scans: TID block; none yet: Invalid */
+	BlockNumber sample_block;	/* sample scans; Invalid: none yet */
 	bool		by_tid_block;	/* ANALYZE: blocks are TID blocks */
 	bool		has_rows;		/* ANALYZE: the block has rows */
 } EsScanDesc;
@@ -59,15 +59,16 @@ typedef struct EsScanDesc
 /* --- es_table_scan.c --- */
 
 /*
- * (Re)start the scan's reader before row "low"; it ends before row "high".  What
- * was decided about rows is decided anew.
+ * (Re)start the scan's reader before row "low"; it ends before row "high".
+ * What was decided about rows is decided anew.
  */
 extern void es_table_scan_set_range(EsScanDesc *scan, uint64 low, uint64 high);
 
 /*
- * The next row in a direction, claiming ranges if the scan is parallel; NULL at
- * the end.  A step in the other direction begins at the row that was returned last,
- * or at the end that was passed.  The tuple is valid until the next step.
+ * The next row in a direction, claiming ranges if the scan is parallel; NULL
+ * at the end.  A step in the other direction begins at the row that was
+ * returned last, or at the end that was passed.  The tuple is valid until the
+ * next step.
  */
 extern HeapTuple es_table_scan_next_row(EsScanDesc *scan, bool forward,
 										HTSV_Result *verdict);
@@ -80,8 +81,8 @@ extern void es_table_scan_reset_bitmap(EsScanDesc *scan);
 
 /*
  * Fetch row "row" into a slot, with the predicate lock that a serializable
- * transaction needs.  false: not visible; then the slot is left as it was, and *dead
- * (may be NULL) tells whether nobody will ever see it.
+ * transaction needs.  false: not visible; then the slot is left as it was, and
+ * *dead (may be NULL) tells whether nobody will ever see it.
  */
 extern bool es_table_fetch_into_slot(EsFetch *fetch, uint64 row,
 									 Snapshot snapshot, TupleTableSlot *slot,
@@ -90,8 +91,8 @@ extern bool es_table_fetch_into_slot(EsFetch *fetch, uint64 row,
 /* --- es_table_handler.c --- */
 
 /*
- * Is the size that PostgreSQL is told of this table in TID blocks, rather than in
- * blocks of its file?
+ * Is the size that PostgreSQL is told of this table in TID blocks, rather than
+ * in blocks of its file?
  */
 extern bool es_table_counts_tid_blocks(Relation rel);
 
@@ -113,8 +114,8 @@ es_table_tid_block(uint64 row)
 }
 
 /*
- * Store a tuple in a slot of any kind.  Unless should_free, the slot is valid as
- * long as the tuple's bytes are.
+ * Store a tuple in a slot of any kind.  Unless should_free, the slot is valid
+ * as long as the tuple's bytes are.
  */
 static inline void
 es_table_store_tuple(HeapTuple tuple, TupleTableSlot *slot, bool should_free)

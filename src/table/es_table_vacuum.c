@@ -4,10 +4,10 @@
  *	  VACUUM: what the storage does, indexes, and what is reported.
  *
  * Nothing has to be removed for space to be used again: numbers are never used
- * twice, so entries of indexes that point to aborted rows are harmless for ever.
- * VACUUM is here to advance relfrozenxid and relminmxid, on empty tables too; to
- * give back what aborted transactions left; and to let indexes tidy up (GIN's
- * pending lists, BRIN's new ranges).
+ * twice, so entries of indexes that point to aborted rows are harmless for
+ * ever. VACUUM is here to advance relfrozenxid and relminmxid, on empty tables
+ * too; to give back what aborted transactions left; and to let indexes tidy up
+ * (GIN's pending lists, BRIN's new ranges).
  *
  * IDENTIFICATION
  *	  src/table/es_table_vacuum.c
@@ -72,7 +72,8 @@ es_table_relation_vacuum(Relation rel, VacuumParams *params,
 	vacuum.strategy = strategy;
 	begin_vacuum(&vacuum);
 
-	es_store_vacuum(rel, vacuum.cutoffs.oldest_xmin, vacuum.cutoffs.freeze_limit,
+	es_store_vacuum(rel, vacuum.cutoffs.oldest_xmin,
+					vacuum.cutoffs.freeze_limit,
 					params->truncate != VACOPTVALUE_DISABLED &&
 					!vacuum.cutoffs.failsafe,
 					strategy, &vacuum.result);
@@ -105,8 +106,8 @@ begin_vacuum(EsVacuum *vacuum)
 											 MAIN_FORKNUM));
 
 	/*
-	 * Before the storage looks at any row: rows that are added from now on belong
-	 * to transactions that are not older than oldest_xmin.
+	 * Before the storage looks at any row: rows that are added from now on
+	 * belong to transactions that are not older than oldest_xmin.
 	 */
 	es_vacuum_get_cutoffs(rel, vacuum->params, &vacuum->cutoffs);
 
@@ -146,7 +147,8 @@ clean_up_indexes(EsVacuum *vacuum)
 	Relation   *indexes;
 
 	/* also counts them, for pg_class.relhasindex */
-	vac_open_indexes(vacuum->rel, RowExclusiveLock, &vacuum->nindexes, &indexes);
+	vac_open_indexes(vacuum->rel, RowExclusiveLock, &vacuum->nindexes,
+					 &indexes);
 	if (vacuum->params->index_cleanup != VACOPTVALUE_DISABLED &&
 		!vacuum->cutoffs.failsafe)
 	{
@@ -159,8 +161,8 @@ clean_up_indexes(EsVacuum *vacuum)
 }
 
 /*
- * Entries of aborted rows are only removed when INDEX_CLEANUP ON asks for it: they
- * take space, but are found out one by one when a scan meets them.
+ * Entries of aborted rows are only removed when INDEX_CLEANUP ON asks for it:
+ * they take space, but are found out one by one when a scan meets them.
  */
 static void
 clean_up_index(EsVacuum *vacuum, Relation index)
@@ -231,8 +233,8 @@ update_statistics(EsVacuum *vacuum)
 						   &vacuum->minmulti_updated);
 
 	/*
-	 * Aborted rows that stay are not reported as dead: another VACUUM could do
-	 * no more about them, and autovacuum would come again and again.
+	 * Aborted rows that stay are not reported as dead: another VACUUM could
+	 * do no more about them, and autovacuum would come again and again.
 	 */
 	es_pgstat_report_vacuum(vacuum->rel, (double) result->live_rows, 0,
 							vacuum->start);
@@ -257,7 +259,8 @@ report_vacuum(EsVacuum *vacuum)
 		return;
 
 	initStringInfo(&text);
-	appendStringInfo(&text, "pages: %u removed, %u remain, %u of them hold rows\n",
+	appendStringInfo(&text,
+					 "pages: %u removed, %u remain, %u of them hold rows\n",
 					 result->truncated, vacuum->file_blocks, result->blocks);
 	appendStringInfo(&text,
 					 "rows: " UINT64_FORMAT " live, " UINT64_FORMAT
@@ -271,7 +274,8 @@ report_vacuum(EsVacuum *vacuum)
 	if (vacuum->minmulti_updated)
 		appendStringInfo(&text, "new relminmxid: %u\n",
 						 vacuum->cutoffs.oldest_mxact);
-	appendStringInfo(&text, "system usage: %s", pg_rusage_show(&vacuum->usage));
+	appendStringInfo(&text, "system usage: %s",
+					 pg_rusage_show(&vacuum->usage));
 
 	ereport(verbose ? INFO : LOG,
 			(errcode(ERRCODE_SUCCESSFUL_COMPLETION),

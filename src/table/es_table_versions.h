@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * es_table_versions.h
- *	  Callbacks of the table access method that not every version of PostgreSQL
- *	  declares alike, and those that define, shrink and rewrite tables.
+ *	  Callbacks of the table access method that not every version of
+ *	  PostgreSQL declares alike, and those that make and rewrite tables.
  *
  * Included by es_table_internal.h only.
  *
