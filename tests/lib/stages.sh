@@ -329,7 +329,7 @@ stage_docs()
 {
 	local file name script number=0 blocks
 
-	for file in README.md docs/*.md; do
+	for file in README.md $(cd "$source" && ls docs/*.md 2>/dev/null); do
 		[ -e "$source/$file" ] || continue
 		[ $# = 0 ] || [[ " $* " == *" $file "* ]] || continue
 		name=doc_$((number += 1))
