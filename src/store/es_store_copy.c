@@ -22,6 +22,7 @@
 #include "utils/memutils.h"
 
 #include "base/es_stoppoint.h"
+#include "format/es_format_check.h"
 #include "store/es_store_internal.h"
 
 /* a gap between rows as long as this begins a new page */
@@ -29,6 +30,7 @@
 
 typedef struct CopyState
 {
+	Relation	from;
 	Relation	to;
 	TransactionId freeze_limit;
 	BlockNumber block;			/* being filled; Invalid: none */
@@ -101,8 +103,21 @@ rebuild_tuple(CopyState *state, HeapTuple old, uint64 row)
 	TupleDesc	desc = RelationGetDescr(state->to);
 	HeapTuple	tuple;
 	HeapTupleHeader header;
+	const char *problem;
 
-	heap_deform_tuple(old, desc, state->values, state->nulls);
+	problem = es_tuple_check(old->t_data, old->t_len,
+							 RelationGetDescr(state->from));
+	if (problem != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("row " UINT64_FORMAT " of relation \"%s\" is damaged",
+						row, RelationGetRelationName(state->from)),
+				 errdetail("%s.", problem),
+				 errhint("Run eventstore.verify() to list all damage.")));
+
+	/* the old descriptor knows the defaults of columns added later */
+	heap_deform_tuple(old, RelationGetDescr(state->from), state->values,
+					  state->nulls);
 	for (int i = 0; i < desc->natts; i++)
 		if (TupleDescAttr(desc, i)->attisdropped)
 			state->nulls[i] = true;
@@ -214,6 +229,7 @@ es_store_copy(Relation from, Relation to, TransactionId oldest_xmin,
 	if (end_row == ES_FIRST_ROW)
 		return;
 
+	state.from = from;
 	state.to = to;
 	state.freeze_limit = freeze_limit;
 	state.block = InvalidBlockNumber;

@@ -22,6 +22,7 @@
 #include "executor/instrument.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
+#include "storage/lmgr.h"
 #include "storage/predicate.h"
 #include "storage/procarray.h"
 
@@ -43,13 +44,20 @@ blocks_read(void)
 /*
  * Line pointers and tuples of a page that came from disk.  A page that is in
  * shared buffers already was checked by whoever read it.
+ *
+ * While ALTER TABLE rewrites a table, the relation's descriptor is the new one
+ * already and the tuples are of the old one, so they cannot be checked.  Whoever
+ * holds AccessExclusiveLock may be in the middle of that.
  */
 static void
 check_tail_page(Relation rel, BlockNumber block, Page page)
 {
 	const char *problem = es_tail_check(page);
+	bool		check_tuples = !CheckRelationLockedByMe(rel,
+														AccessExclusiveLock,
+														true);
 
-	for (OffsetNumber off = 1;
+	for (OffsetNumber off = 1; check_tuples &&
 		 problem == NULL && off <= PageGetMaxOffsetNumber(page); off++)
 	{
 		ItemId		item = PageGetItemId(page, off);

@@ -136,10 +136,30 @@ relation_size(Relation rel, ForkNumber fork)
 }
 
 /*
- * What the planner is to expect: the storage knows how many rows and pages it
- * has.  Rows of aborted transactions are among them until VACUUM has seen
- * them; they have to be read past anyhow, and the statistics make autovacuum
- * come.
+ * Rows that a scan will find, of the "rows" that are stored.  The storage counts
+ * exactly, but rows of aborted transactions too, until VACUUM has seen them.
+ * ANALYZE knows better: take its count for the part of the file that it saw, and
+ * the storage's for what was added since.
+ */
+static double
+expected_rows(Relation rel, const EsSizes *sizes)
+{
+	double		rows = (double) sizes->rows;
+	double		analyzed = rel->rd_rel->reltuples;
+	BlockNumber seen = (BlockNumber) rel->rd_rel->relpages;
+	BlockNumber now = smgrnblocks(RelationGetSmgr(rel), MAIN_FORKNUM);
+
+	/* with TID blocks in relpages, the two cannot be compared */
+	if (analyzed < 0 || seen == 0 || sizes->blocks == 0 ||
+		es_table_counts_tid_blocks(rel))
+		return rows;
+	if (now <= seen)
+		return Min(rows, analyzed * now / seen);
+	return Min(rows, analyzed + (now - seen) * (rows / sizes->blocks));
+}
+
+/*
+ * What the planner is to expect.
  *
  * As for heap, a table that was never vacuumed or analyzed and is still small
  * counts as one of 10 pages, full of rows as wide as its columns let expect: a
@@ -153,7 +173,7 @@ relation_estimate_size(Relation rel, int32 *attr_widths, BlockNumber *pages,
 
 	es_store_sizes(rel, &sizes);
 	*pages = sizes.blocks;
-	*tuples = sizes.rows;
+	*tuples = expected_rows(rel, &sizes);
 	*allvisfrac = 0;			/* there is no visibility map */
 
 	if (sizes.blocks < ES_PAGES_OF_NEW_TABLE && rel->rd_rel->reltuples < 0 &&
