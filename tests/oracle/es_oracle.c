@@ -63,10 +63,13 @@ follow_end(int session)
 static void
 begin(int session)
 {
-	static const char *const modes[] = {"", "", "", " ISOLATION LEVEL "
-		"REPEATABLE READ", " ISOLATION LEVEL SERIALIZABLE",
+	static const char *const modes[] = {
+		"", "", "",
+		" ISOLATION LEVEL REPEATABLE READ",
 		" ISOLATION LEVEL SERIALIZABLE",
-	" ISOLATION LEVEL REPEATABLE READ READ ONLY"};
+		" ISOLATION LEVEL SERIALIZABLE",
+		" ISOLATION LEVEL REPEATABLE READ READ ONLY",
+	};
 
 	ask(session, COMPARE_SET, text("BEGIN%s", modes[random_below(7)]));
 }

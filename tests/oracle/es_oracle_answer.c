@@ -27,8 +27,10 @@
 static bool
 wait_for_result(PGconn *conn)
 {
-	struct pollfd fd = {.fd = PQsocket(conn), .events = POLLIN};
+	struct pollfd fd;
 
+	fd.fd = PQsocket(conn);
+	fd.events = POLLIN;
 	while (PQisBusy(conn))
 	{
 		if (poll(&fd, 1, ANSWER_SECONDS * 1000) == 0)

@@ -160,15 +160,15 @@ static void
 create_store(int session, Table *table)
 {
 	const char *payload = chance(50) ? "json" : "jsonb";
-	const char *heap_sql =
-		text("CREATE TABLE %s (entity_id text NOT NULL, "
-			 "version bigint NOT NULL DEFAULT 0, event_id uuid NOT NULL "
-			 "DEFAULT '00000000-0000-0000-0000-000000000000', "
-			 "event_type text NOT NULL, "
-			 "recorded_at timestamptz NOT NULL DEFAULT now(), "
-			 "payload %s NOT NULL DEFAULT '{}', "
-			 "metadata json NOT NULL DEFAULT '{}')", table->name, payload);
+	const char *heap_sql;
 
+	heap_sql = text("CREATE TABLE %s (entity_id text NOT NULL, "
+					"version bigint NOT NULL DEFAULT 0, event_id uuid NOT NULL "
+					"DEFAULT '00000000-0000-0000-0000-000000000000', "
+					"event_type text NOT NULL, "
+					"recorded_at timestamptz NOT NULL DEFAULT now(), "
+					"payload %s NOT NULL DEFAULT '{}', "
+					"metadata json NOT NULL DEFAULT '{}')", table->name, payload);
 	table->position = true;
 	table->ingestible = true;
 	ask_sides(session, COMPARE_CODE,

@@ -374,7 +374,7 @@ static void
 fetch_ordered(int session, const Cursor *cursor)
 {
 	static const char *const moves[] = {"FETCH FIRST", "FETCH LAST",
-	"FETCH BACKWARD ALL", "MOVE BACKWARD 3", "FETCH RELATIVE -2",
+		"FETCH BACKWARD ALL", "MOVE BACKWARD 3", "FETCH RELATIVE -2",
 	"FETCH PRIOR"};
 	const char *move;
 
@@ -555,7 +555,7 @@ const Action read_actions[] =
 	{"read by tid", 8, read_by_tid},
 	{"read oddly", 4, read_oddly},
 	{"lock rows", 10, lock_rows},
-	{"declare cursor", 8, declare_cursor},
+	{"declare cursor", 14, declare_cursor},
 	{"fetch", 20, fetch},
 	{"read whole table", 2, read_whole_table},
 	{"check", 4, check},

@@ -342,9 +342,11 @@ whole_cursor_agrees(const Tracked *cursor)
 	char	  **copies[SIDES];
 	bool		agree;
 
+	if (cursor->nrows == 0)
+		return true;
 	for (int side = 0; side < SIDES; side++)
 	{
-		copies[side] = malloc(size + 1);
+		copies[side] = malloc(size);
 		memcpy(copies[side], cursor->rows[side], size);
 	}
 	agree = rows_agree(copies[0], cursor->nrows, copies[1], cursor->nrows,
@@ -367,9 +369,10 @@ follow_fetch(const Step *step, Answer answers[SIDES], PQExpBuffer why)
 	cursor = &tracked[i];
 	for (int row = 0; row < nrows; row++)
 	{
-		int			at = step->distance > 0 ?
-			cursor->position + row : cursor->position - 2 - row;
+		int			at;
 
+		at = step->distance > 0 ?
+			cursor->position + row : cursor->position - 2 - row;
 		if (!see_row(cursor, at, answers, row))
 		{
 			appendPQExpBuffer(why, "row %d of the cursor is not what it was\n",
@@ -461,10 +464,10 @@ side_run(const Step *step, Answer answers[SIDES], PQExpBuffer why)
 	}
 	for (int side = 0; side < SIDES; side++)
 	{
-		const char *sql = side == SIDE_HEAP && !same_sql ?
-			step->heap_sql : step->sql;
+		bool		other = side == SIDE_HEAP && !same_sql;
 
-		answer_ask(sessions[side][step->session], sql, step->data,
+		answer_ask(sessions[side][step->session],
+				   other ? step->heap_sql : step->sql, step->data,
 				   &answers[side]);
 	}
 	totals.statements++;

@@ -155,15 +155,22 @@ insert_on_conflict(int session)
 	values_free(&write.values);
 }
 
-/* MERGE without UPDATE and DELETE.  Its join may put rows in any order. */
+/*
+ * MERGE without UPDATE and DELETE.  Its join may put rows in any order, so that
+ * they must not get numbers.
+ */
 static void
 merge(int session)
 {
 	Write		write;
+	bool		numbered;
 
 	if (!begin_write(session, &write, 30))
 		return;
-	if (write.table->position)
+	numbered = write.table->position;
+	for (int i = 0; i < write.columns.n; i++)
+		numbered |= write.columns.column[i].computed;
+	if (numbered)
 	{
 		values_free(&write.values);
 		return;
