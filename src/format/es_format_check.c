@@ -85,8 +85,6 @@ es_page_check(Page page)
 		return "The page header's bounds are out of order";
 	if (special->kind < ES_PAGE_META || special->kind > ES_PAGE_INNER)
 		return "The page is of a kind that does not exist";
-	if ((special->flags & ES_PAGE_FLAG_DAMAGED) != 0)
-		return "The page was found damaged when it was read";
 	if ((special->flags & ~ES_PAGE_FLAGS_KNOWN) != 0)
 		return "The page has flags that do not exist";
 	return NULL;

@@ -66,9 +66,10 @@
 #define ES_PAGE_FLAG_CURRENT	0x01	/* tail: the page that rows are added to */
 #define ES_PAGE_FLAG_SETTLED	0x02	/* tail: each row is frozen or known
 										 * aborted, none will be added */
-#define ES_PAGE_FLAG_DAMAGED	0x80	/* in shared buffers only: who read the
-										 * page from disk found it damaged */
-#define ES_PAGE_FLAGS_KNOWN		0x03
+#define ES_PAGE_FLAG_SUSPECT	0x80	/* who read the page from disk found it
+										 * damaged: check it at every read; not
+										 * in WAL */
+#define ES_PAGE_FLAGS_KNOWN		0x83
 
 typedef struct EsPageSpecialData
 {
@@ -86,10 +87,6 @@ StaticAssertDecl(sizeof(EsPageSpecialData) == 24, "EsPageSpecialData is on disk"
 StaticAssertDecl(offsetof(EsPageSpecialData, kind) == 20, "EsPageSpecialData is on disk");
 
 #define EsPageGetSpecial(page)	((EsPageSpecial) PageGetSpecialPointer(page))
-
-/* the same of a page whose header may be damaged */
-#define EsPageGetSpecialAt(page) \
-	((EsPageSpecial) ((char *) (page) + BLCKSZ - sizeof(EsPageSpecialData)))
 
 /* --- row numbers and TIDs --- */
 

@@ -168,6 +168,12 @@ extern void es_store_copy(Relation from, Relation to,
 						  TransactionId oldest_xmin,
 						  TransactionId freeze_limit, EsCopyCounts *counts);
 
+/*
+ * Let numbers in a copy of a table, which nobody else sees, go on where the
+ * table's do.
+ */
+extern void es_store_keep_next_row(Relation to, uint64 next_row);
+
 /* ----------------------------------------------------------------
  * Rows out
  * ----------------------------------------------------------------

@@ -46,6 +46,21 @@ es_apply_new_tail_meta(Page page, const xl_es_new_tail *xlrec)
 	EsMeta		meta = EsPageGetMeta(page);
 	EsOpenRun  *open = &meta->open;
 
+	/*
+	 * What was chosen is the beginning of an extent that was free then: take it
+	 * before anything else becomes free and is joined with it.
+	 */
+	if (xlrec->flags & ES_NEW_TAIL_REFILL)
+	{
+		EsExtent	old = meta->reserve;
+
+		meta->reserve.start = xlrec->reserve_start;
+		meta->reserve.len = xlrec->reserve_len;
+		es_space_take(meta, meta->reserve);
+		if (old.len > 0)
+			es_space_give(meta, old);
+	}
+
 	if ((xlrec->flags & ES_NEW_TAIL_CLOSE) && xlrec->nrows == 0)
 	{
 		EsExtent	extent;
@@ -74,18 +89,6 @@ es_apply_new_tail_meta(Page page, const xl_es_new_tail *xlrec)
 		meta->counters.unit_blocks += unit->npages;
 		meta->next_row = xlrec->end_row;
 		memset(open, 0, sizeof(EsOpenRun));
-	}
-
-	if (xlrec->flags & ES_NEW_TAIL_REFILL)
-	{
-		EsExtent	extent;
-
-		extent.start = xlrec->reserve_start;
-		extent.len = xlrec->reserve_len;
-		if (meta->reserve.len > 0)
-			es_space_give(meta, meta->reserve);
-		es_space_take(meta, extent);
-		meta->reserve = extent;
 	}
 
 	if (!(xlrec->flags & ES_NEW_TAIL_PAGE))

@@ -98,7 +98,7 @@ add_to_page(CopyState *state, uint64 row, HeapTuple tuple)
  * values are in the new file's TOAST table, the transaction's data are kept.
  */
 static HeapTuple
-rebuild_tuple(CopyState *state, HeapTuple old, uint64 row)
+rebuild_tuple(CopyState *state, HeapTuple old, uint64 row, bool live)
 {
 	TupleDesc	desc = RelationGetDescr(state->to);
 	HeapTuple	tuple;
@@ -138,8 +138,7 @@ rebuild_tuple(CopyState *state, HeapTuple old, uint64 row)
 		   sizeof(HeapTupleFields));
 	header->t_infomask &= ~HEAP_XACT_MASK;
 	header->t_infomask |= old->t_data->t_infomask & HEAP_XACT_MASK;
-	if (HeapTupleHeaderXminCommitted(header) &&
-		!HeapTupleHeaderXminFrozen(header) &&
+	if (live && !HeapTupleHeaderXminFrozen(header) &&
 		TransactionIdPrecedes(HeapTupleHeaderGetRawXmin(header),
 							  state->freeze_limit))
 		HeapTupleHeaderSetXminFrozen(header);
@@ -149,9 +148,9 @@ rebuild_tuple(CopyState *state, HeapTuple old, uint64 row)
 }
 
 static void
-copy_row(CopyState *state, HeapTuple old, uint64 row)
+copy_row(CopyState *state, HeapTuple old, uint64 row, bool live)
 {
-	HeapTuple	tuple = rebuild_tuple(state, old, row);
+	HeapTuple	tuple = rebuild_tuple(state, old, row, live);
 
 	if (!add_to_page(state, row, tuple))
 	{
@@ -186,15 +185,16 @@ copy_metapage(Relation from, Relation to)
  * Rows at the end may be missing in the new file, but their numbers must not be
  * drawn again.
  */
-static void
-keep_next_row(Relation to, uint64 next_row)
+void
+es_store_keep_next_row(Relation to, uint64 next_row)
 {
 	Buffer		metabuf;
 	EsMeta		meta;
 	BlockNumber current = InvalidBlockNumber;
 
-	if (es_store_end_row(to) == next_row)
+	if (es_store_end_row(to) >= next_row)
 		return;
+	es_meta_create(to);
 	metabuf = es_meta_lock(to, BUFFER_LOCK_SHARE);
 	meta = EsPageGetMeta(BufferGetPage(metabuf));
 	if (meta->open.npages > 0)
@@ -254,12 +254,13 @@ es_store_copy(Relation from, Relation to, TransactionId oldest_xmin,
 		}
 		counts->rows++;
 		old_context = MemoryContextSwitchTo(row_context);
-		copy_row(&state, tuple, es_tid_to_row(&tuple->t_self));
+		copy_row(&state, tuple, es_tid_to_row(&tuple->t_self),
+				 verdict == HEAPTUPLE_LIVE);
 		MemoryContextSwitchTo(old_context);
 		MemoryContextReset(row_context);
 	}
 	finish_page(&state);
-	keep_next_row(to, end_row);
+	es_store_keep_next_row(to, end_row);
 
 	MemoryContextDelete(row_context);
 	FreeAccessStrategy(reader->strategy);

@@ -198,6 +198,23 @@ descend(Relation rel, BlockNumber root, uint32 height, uint64 row, int mode,
 }
 
 /*
+ * META.gen as it is now; 0: there is no metapage.
+ */
+static uint64
+gen_of_meta(Relation rel)
+{
+	Buffer		metabuf = es_meta_lock(rel, BUFFER_LOCK_SHARE);
+	uint64		gen = 0;
+
+	if (BufferIsValid(metabuf))
+	{
+		gen = EsPageGetMeta(BufferGetPage(metabuf))->gen;
+		UnlockReleaseBuffer(metabuf);
+	}
+	return gen;
+}
+
+/*
  * Look a row up in the tree.  When its leaf has no answer, *row becomes a row of
  * the next leaf to ask (in the direction of the search) and FOUND_BELOW is
  * returned; FOUND_NOT: the tree has none.
@@ -216,15 +233,7 @@ search_tree(Relation rel, BlockNumber root, uint32 height, uint64 gen,
 	buffer = descend(rel, root, height, *row, BUFFER_LOCK_SHARE, &failed);
 	if (!BufferIsValid(buffer))
 	{
-		uint64		now = 0;
-		Buffer		metabuf = es_meta_lock(rel, BUFFER_LOCK_SHARE);
-
-		if (BufferIsValid(metabuf))
-		{
-			now = EsPageGetMeta(BufferGetPage(metabuf))->gen;
-			UnlockReleaseBuffer(metabuf);
-		}
-		if (now == gen)
+		if (gen_of_meta(rel) == gen)
 			es_report_corruption(rel, failed,
 								 "The directory page does not hold row " UINT64_FORMAT
 								 ", or is damaged", *row);
@@ -277,6 +286,8 @@ es_directory_lookup(Relation rel, uint64 row, bool forward, EsUnitRef *ref)
 		Found		found;
 		bool		stale = false;
 		EsUnitRef	after;
+		bool		in_tree;
+		uint64		at;
 
 		if (!BufferIsValid(metabuf))
 			return false;
@@ -289,16 +300,35 @@ es_directory_lookup(Relation rel, uint64 row, bool forward, EsUnitRef *ref)
 		UnlockReleaseBuffer(metabuf);
 
 		after = *ref;
+		in_tree = found == FOUND_BELOW;
+		at = row;
 		while (found == FOUND_BELOW && !stale)
 		{
 			CHECK_FOR_INTERRUPTS();
-			found = search_tree(rel, root, height, gen, &row, forward, ref,
-								&stale);
-			if (found == FOUND_NOT && forward && after.unit.unit_id != 0)
-			{
-				*ref = after;
-				found = FOUND;
-			}
+
+			/* the tree has grown since; what is new in it comes later */
+			if (forward && after.unit.unit_id != 0 &&
+				at >= after.unit.first_row)
+				found = FOUND_NOT;
+			else
+				found = search_tree(rel, root, height, gen, &at, forward, ref,
+									&stale);
+		}
+		if (stale)
+			continue;
+
+		/*
+		 * That the tree does not have the row is only true if none of its
+		 * leaves went to the metapage meanwhile.
+		 */
+		if (in_tree && !(found == FOUND && unit_holds(&ref->unit, row)) &&
+			gen_of_meta(rel) != gen)
+			continue;
+		if (in_tree && found == FOUND_NOT && forward &&
+			after.unit.unit_id != 0)
+		{
+			*ref = after;
+			found = FOUND;
 		}
 		if (found == FOUND_NOT)
 			return false;
@@ -631,6 +661,7 @@ es_directory_drop(Relation rel, const EsUnit *unit)
 		}
 		meta->counters.rows -= unit->nrows;
 		meta->counters.unit_blocks -= unit->npages;
+		meta->counters.holes = Min(meta->counters.holes, meta->counters.rows);
 		extent.start = unit->start;
 		extent.len = unit->npages;
 		es_space_give(meta, extent);

@@ -135,6 +135,12 @@ extern Buffer es_tail_read(Relation rel, const EsUnitRef *ref, uint32 index,
 						   BufferAccessStrategy strategy, int mode);
 
 /*
+ * Did the row's transaction abort?  Asked about rows that look damaged: they may
+ * have columns of an ALTER TABLE that was rolled back with them.
+ */
+extern bool es_row_is_aborted(HeapTupleHeader tuple);
+
+/*
  * Lock the page that row "row" is on.  InvalidBuffer: no page holds it.
  */
 extern Buffer es_fetch_lock_page(EsFetch *fetch, uint64 row, int mode);

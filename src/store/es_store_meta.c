@@ -37,6 +37,14 @@ es_store_cache(Relation rel)
 		cache->current_block = InvalidBlockNumber;
 		rel->rd_amcache = cache;
 	}
+	else if (RelationGetTargetBlock(rel) == InvalidBlockNumber)
+	{
+		EsRelationCache *cache = (EsRelationCache *) rel->rd_amcache;
+
+		/* the file may have been truncated: see es_meta_remember */
+		cache->have_meta = false;
+		cache->current_block = InvalidBlockNumber;
+	}
 	return (EsRelationCache *) rel->rd_amcache;
 }
 
@@ -88,6 +96,11 @@ es_meta_remember(Relation rel, EsMeta meta)
 {
 	EsRelationCache *cache = es_store_cache(rel);
 
+	/*
+	 * A truncation resets this in all processes, at once and whether VACUUM
+	 * then commits or not, unlike a relcache invalidation.
+	 */
+	RelationSetTargetBlock(rel, ES_META_BLOCK);
 	if (!cache->have_meta || cache->gen != meta->gen)
 	{
 		memset(cache->units, 0, sizeof(cache->units));

@@ -19,6 +19,7 @@
 
 #include "access/heapam.h"
 #include "access/transam.h"
+#include "access/xact.h"
 #include "executor/instrument.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
@@ -39,6 +40,19 @@ static int64
 blocks_read(void)
 {
 	return pgBufferUsage.shared_blks_read + pgBufferUsage.local_blks_read;
+}
+
+bool
+es_row_is_aborted(HeapTupleHeader tuple)
+{
+	TransactionId xid = HeapTupleHeaderGetRawXmin(tuple);
+
+	if (HeapTupleHeaderXminCommitted(tuple))
+		return false;
+	if (HeapTupleHeaderXminInvalid(tuple) || !TransactionIdIsNormal(xid))
+		return true;
+	return !TransactionIdIsCurrentTransactionId(xid) &&
+		!TransactionIdIsInProgress(xid) && !TransactionIdDidCommit(xid);
 }
 
 /*
@@ -62,19 +76,24 @@ check_tail_page(Relation rel, BlockNumber block, Page page)
 	{
 		ItemId		item = PageGetItemId(page, off);
 
-		if (ItemIdIsUsed(item))
-			problem = es_tuple_check((HeapTupleHeader) PageGetItem(page, item),
-									 ItemIdGetLength(item),
-									 RelationGetDescr(rel));
+		HeapTupleHeader tuple;
+
+		if (!ItemIdIsUsed(item))
+			continue;
+		tuple = (HeapTupleHeader) PageGetItem(page, item);
+		problem = es_tuple_check(tuple, ItemIdGetLength(item),
+								 RelationGetDescr(rel));
+		if (problem != NULL && es_row_is_aborted(tuple))
+			problem = NULL;
 	}
 	if (problem != NULL)
 	{
 		/*
-		 * The buffer stays in memory, where the next reader does not look so
-		 * closely.  So leave a mark for it, as hint bits are left: without
-		 * dirtying the page, which therefore never reaches the disk.
+		 * The buffer stays in memory, where the next reader would not look so
+		 * closely.  So leave a mark for it, as hint bits are left, without
+		 * dirtying the page.
 		 */
-		EsPageGetSpecial(page)->flags |= ES_PAGE_FLAG_DAMAGED;
+		EsPageGetSpecial(page)->flags |= ES_PAGE_FLAG_SUSPECT;
 		es_report_corruption(rel, block, "%s", problem);
 	}
 }
@@ -93,8 +112,9 @@ es_page_read(Relation rel, BlockNumber block, BufferAccessStrategy strategy,
 	problem = es_page_check(page);
 	if (problem != NULL)
 		es_report_corruption(rel, block, "%s", problem);
-	if (blocks_read() != reads &&
-		EsPageGetSpecial(page)->kind == ES_PAGE_TAIL)
+	if (EsPageGetSpecial(page)->kind == ES_PAGE_TAIL &&
+		(blocks_read() != reads ||
+		 (EsPageGetSpecial(page)->flags & ES_PAGE_FLAG_SUSPECT)))
 		check_tail_page(rel, block, page);
 	return buffer;
 }
@@ -158,7 +178,8 @@ es_tail_read(Relation rel, const EsUnitRef *ref, uint32 index,
 		problem = "The page is not the one that the directory says";
 	if (problem == NULL)
 	{
-		if (blocks_read() != reads)
+		if (blocks_read() != reads ||
+			(EsPageGetSpecial(page)->flags & ES_PAGE_FLAG_SUSPECT))
 			check_tail_page(rel, block, page);
 		return buffer;
 	}

@@ -97,7 +97,7 @@ es_space_take(EsMeta meta, EsExtent extent)
 		}
 		return;
 	}
-	Assert(false);
+	elog(PANIC, "eventstore: blocks from %u on are not free", extent.start);
 }
 
 static void

@@ -40,6 +40,43 @@
  */
 
 /*
+ * Are rows added to this page?
+ */
+static bool
+is_current(Buffer buffer)
+{
+	EsPageSpecial special = EsPageGetSpecial(BufferGetPage(buffer));
+
+	return special->kind == ES_PAGE_TAIL &&
+		(special->flags & ES_PAGE_FLAG_CURRENT) != 0;
+}
+
+/*
+ * The same with the metapage locked, so that the current page cannot move: for a
+ * block that was not the current page and may have become it since.
+ */
+static Buffer
+lock_current_page_firmly(Relation rel, BlockNumber *seen)
+{
+	Buffer		metabuf = es_meta_lock(rel, BUFFER_LOCK_SHARE);
+	Buffer		buffer = InvalidBuffer;
+	EsMeta		meta = EsPageGetMeta(BufferGetPage(metabuf));
+
+	*seen = InvalidBlockNumber;
+	if (meta->open.npages > 0)
+	{
+		*seen = meta->open.current_block;
+		buffer = es_page_read(rel, *seen, NULL, BUFFER_LOCK_EXCLUSIVE);
+		if (!is_current(buffer))
+			es_report_corruption(rel, *seen,
+								 "The metapage says that rows are added here, the page does not");
+	}
+	es_meta_remember(rel, meta);
+	UnlockReleaseBuffer(metabuf);
+	return buffer;
+}
+
+/*
  * Lock the current page exclusively.  InvalidBuffer: there is none, or the table
  * is empty.  *seen: its block.
  */
@@ -52,7 +89,6 @@ lock_current_page(Relation rel, BlockNumber *seen)
 	{
 		EsRelationCache *cache = es_store_cache(rel);
 		Buffer		buffer;
-		EsPageSpecial special;
 
 		if (!cache->have_meta || !BlockNumberIsValid(cache->current_block))
 		{
@@ -67,15 +103,12 @@ lock_current_page(Relation rel, BlockNumber *seen)
 			if (!BlockNumberIsValid(cache->current_block))
 				return InvalidBuffer;
 			if (cache->current_block == refused)
-				es_report_corruption(rel, refused,
-									 "The metapage says that rows are added here, the page does not");
+				return lock_current_page_firmly(rel, seen);
 		}
 
 		*seen = cache->current_block;
 		buffer = es_page_read(rel, *seen, NULL, BUFFER_LOCK_EXCLUSIVE);
-		special = EsPageGetSpecial(BufferGetPage(buffer));
-		if (special->kind == ES_PAGE_TAIL &&
-			(special->flags & ES_PAGE_FLAG_CURRENT))
+		if (is_current(buffer))
 			return buffer;
 		UnlockReleaseBuffer(buffer);
 		refused = *seen;
@@ -263,6 +296,17 @@ advance(Relation rel, BlockNumber seen, uint64 given_row, bool keep)
 			es_meta_remember(rel, meta);
 			UnlockReleaseBuffer(metabuf);
 			return InvalidBuffer;
+		}
+
+		if (next_row > ES_MAX_ROW)
+		{
+			if (BufferIsValid(oldbuf))
+				UnlockReleaseBuffer(oldbuf);
+			UnlockReleaseBuffer(metabuf);
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("relation \"%s\" cannot have more than " UINT64_FORMAT " positions",
+							es_store_table_name(rel), ES_MAX_ROW)));
 		}
 
 		memset(&xlrec, 0, sizeof(xlrec));

@@ -197,12 +197,11 @@ vacuum_page(Relation rel, const EsUnitRef *ref, uint32 index,
 		count_settled(BufferGetPage(buffer), counts);
 	else
 	{
-		/*
-		 * The page cannot become another one in between: only VACUUM and
-		 * compaction retire units, and our relation lock excludes them.
-		 */
-		LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
-		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+		UnlockReleaseBuffer(buffer);
+		buffer = es_tail_read(rel, ref, index, strategy,
+							  BUFFER_LOCK_EXCLUSIVE);
+		if (!BufferIsValid(buffer))
+			return false;
 		settle_page(rel, buffer, oldest_xmin, freeze_limit, result, counts);
 	}
 	UnlockReleaseBuffer(buffer);

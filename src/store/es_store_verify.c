@@ -207,8 +207,6 @@ copy_block(EsVerify *v, BlockNumber block, Page copy)
 		LockBuffer(buffer, BUFFER_LOCK_SHARE);
 		memcpy(copy, BufferGetPage(buffer), BLCKSZ);
 		UnlockReleaseBuffer(buffer);
-		/* a reader's mark says less than what is found here */
-		EsPageGetSpecialAt(copy)->flags &= ~ES_PAGE_FLAG_DAMAGED;
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -863,7 +861,7 @@ check_row(EsVerify *v, Page page, OffsetNumber offset, const char **rule)
 	*rule = "tuple";
 	problem = es_tuple_check(header, tuple.t_len, v->rel->rd_att);
 	if (problem != NULL)
-		return problem;
+		return es_row_is_aborted(header) ? NULL : problem;
 
 	*rule = "tuple id";
 	if (!HeapTupleHeaderIsSpeculative(header) &&

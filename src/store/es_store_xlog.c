@@ -301,6 +301,7 @@ es_store_mask(char *page, BlockNumber block)
 	mask_page_lsn_and_checksum(page);
 	mask_page_hint_bits(page);
 	mask_unused_space(page);
+	EsPageGetSpecial(page)->flags &= ~ES_PAGE_FLAG_SUSPECT;
 	if (EsPageGetSpecial(page)->kind == ES_PAGE_TAIL)
 		for (OffsetNumber off = 1; off <= PageGetMaxOffsetNumber(page); off++)
 			mask_row(page, off);

@@ -16,6 +16,7 @@
 
 #include "access/heapam.h"
 #include "access/heaptoast.h"
+#include "access/table.h"
 #include "access/tupmacs.h"
 #include "access/xact.h"
 #include "catalog/pg_class.h"
@@ -282,8 +283,12 @@ make_row(InsertPlan *plan, TupleTableSlot *slot, EsNewRow *row)
 	if (row->tuple->t_len > ES_TOAST_THRESHOLD ||
 		HeapTupleHasExternal(row->tuple))
 	{
-		row->tuple = heap_toast_insert_or_update(rel, row->tuple, NULL,
+		HeapTuple	plain = row->tuple;
+
+		row->tuple = heap_toast_insert_or_update(rel, plain, NULL,
 												 plan->options);
+		if (row->tuple != plain && !TTS_IS_HEAPTUPLE(slot))
+			heap_freetuple(plain);
 		row->tuple->t_tableOid = RelationGetRelid(rel);
 	}
 	if (plan->roles.position != 0)
@@ -467,10 +472,22 @@ es_table_multi_insert(Relation rel, TupleTableSlot **slots, int nslots,
 	pfree(rows);
 }
 
-/* Nothing is buffered between calls. */
+/*
+ * Nothing is buffered between calls.  But a table that ALTER TABLE has rewritten
+ * must not give numbers again that its aborted last rows had.
+ */
 void
 es_table_finish_bulk_insert(Relation rel, int options)
 {
+	Relation	old;
+
+	if (!OidIsValid(rel->rd_rel->relrewrite) ||
+		es_table_roles(rel).position == 0)
+		return;
+	old = table_open(rel->rd_rel->relrewrite, NoLock);
+	if (es_table_is_ours(old))
+		es_store_keep_next_row(rel, es_store_end_row(old));
+	table_close(old, NoLock);
 }
 
 void
