@@ -299,6 +299,8 @@ es_directory_lookup(Relation rel, uint64 row, bool forward, EsUnitRef *ref)
 		gen = meta->gen;
 		UnlockReleaseBuffer(metabuf);
 
+		if (found == FOUND_BELOW)
+			ES_STOP_POINT("lookup-before-tree");
 		after = *ref;
 		in_tree = found == FOUND_BELOW;
 		at = row;
