@@ -143,6 +143,11 @@ count_row(HeapTuple tuple, HTSV_Result verdict, double *liverows,
 			live = true;
 			break;
 		case HEAPTUPLE_DEAD:
+
+			/* VACUUM has settled it, and can do no more about it */
+			if (!TransactionIdIsValid(HeapTupleHeaderGetRawXmin(header)))
+				return false;
+			break;
 		case HEAPTUPLE_RECENTLY_DEAD:
 			break;
 		case HEAPTUPLE_INSERT_IN_PROGRESS:

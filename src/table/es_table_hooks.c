@@ -464,8 +464,14 @@ object_altered(Oid classId, Oid objectId, int subId)
 	if (classId == RelationRelationId)
 	{
 		if (subId > 0)
+		{
 			es_table_check_column_change(objectId, subId, ES_COLUMN_ALTER);
-		es_table_check_definition(objectId);
+
+			/* its partitions were altered before, and compared with its old name */
+			check_inheritors(objectId);
+		}
+		else
+			es_table_check_definition(objectId);
 	}
 	else if (classId == InheritsRelationId)
 		check_inheritors(objectId);

@@ -17,9 +17,11 @@
  * FOR KEY SHARE takes none: a key cannot change.
  *
  * The lock table is finite.  Before its first row lock in a table, a transaction
- * takes RowShareLock on row 0, which no table has; every 1000 row locks it tries to
- * take ExclusiveLock there.  Once it has that one, nobody else can lock rows of the
- * table, and it needs no further locks.  It never waits for it: two transactions
+ * takes a lock on row 0, which no table has: RowShareLock to share rows,
+ * RowExclusiveLock for the stronger strengths.  Every 1000 row locks it tries to take
+ * ShareLock there, if it only shares, else ExclusiveLock.  Once it has that one,
+ * nobody else can lock rows of the table in a way that conflicts, and it needs no
+ * further locks.  It never waits for it: two transactions
  * with disjoint rows would wait for each other.
  *
  * IDENTIFICATION
@@ -123,14 +125,17 @@ static bool
 acquire(Relation rel, uint64 row, LOCKMODE mode, LockWaitPolicy wait_policy)
 {
 	bool		dont_wait = wait_policy != LockWaitBlock;
+	bool		share = mode == RowShareLock;
+	LOCKMODE	intent = share ? RowShareLock : RowExclusiveLock;
 	LOCKTAG		all_rows;
 	LOCKTAG		one_row;
 
 	set_lock_tag(&all_rows, rel, ALL_ROWS);
-	if (es_lock_held_by_me(&all_rows, ExclusiveLock))
+	if (es_lock_held_by_me(&all_rows, ExclusiveLock) ||
+		(share && es_lock_held_by_me(&all_rows, ShareLock)))
 		return true;
-	if (!es_lock_held_by_me(&all_rows, RowShareLock) &&
-		LockAcquire(&all_rows, RowShareLock, false, dont_wait) ==
+	if (!es_lock_held_by_me(&all_rows, intent) &&
+		LockAcquire(&all_rows, intent, false, dont_wait) ==
 		LOCKACQUIRE_NOT_AVAIL)
 		return false;
 
@@ -139,7 +144,9 @@ acquire(Relation rel, uint64 row, LOCKMODE mode, LockWaitPolicy wait_policy)
 		return false;
 
 	if (count_lock(RelationGetRelid(rel)) % LOCKS_PER_ATTEMPT == 0)
-		(void) LockAcquire(&all_rows, ExclusiveLock, false, true);
+		(void) LockAcquire(&all_rows,
+						   es_lock_held_by_me(&all_rows, RowExclusiveLock) ?
+						   ExclusiveLock : ShareLock, false, true);
 	return true;
 }
 

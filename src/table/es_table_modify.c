@@ -104,7 +104,6 @@ id_milliseconds(InsertPlan *plan, TupleTableSlot *slot)
 	const int64 unix_epoch = (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) *
 		USECS_PER_DAY;
 	TimestampTz time;
-	int64		ms;
 
 	if (plan->roles.recorded_at != 0)
 	{
@@ -112,12 +111,9 @@ id_milliseconds(InsertPlan *plan, TupleTableSlot *slot)
 		Datum		value = slot_getattr(slot, plan->roles.recorded_at, &isnull);
 
 		time = DatumGetTimestampTz(value);
-		if (!isnull && !TIMESTAMP_NOT_FINITE(time) && time >= -unix_epoch)
-		{
-			ms = (time + unix_epoch) / 1000;
-			if (ms < INT64CONST(1) << 48)
-				return (uint64) ms;
-		}
+		if (!isnull && time >= -unix_epoch &&
+			time < (INT64CONST(1) << 48) * 1000 - unix_epoch)
+			return (uint64) ((time + unix_epoch) / 1000);
 	}
 	return (uint64) ((GetCurrentTimestamp() + unix_epoch) / 1000);
 }
@@ -159,6 +155,35 @@ given_position(InsertPlan *plan, TupleTableSlot *slot, bool *isnull)
 				 errdetail("Relation \"%s\" cannot have more than " UINT64_FORMAT " positions.",
 						   es_store_table_name(plan->rel), ES_MAX_ROW)));
 	return (uint64) position;
+}
+
+/*
+ * Is the slot the executor's own, for rows of this table or of a partitioned one
+ * above it?  Then it gets the values that the storage supplies.  CREATE TABLE AS
+ * and REFRESH MATERIALIZED VIEW hand in whatever slot their plan ends with; it
+ * belongs to a node that may still need it: Unique compares the next row with it.
+ */
+static bool
+takes_values(TupleTableSlot *slot)
+{
+	return TTS_IS_HEAPTUPLE(slot) || TTS_IS_VIRTUAL(slot);
+}
+
+/*
+ * The tuple with a position of 0; frees the one without.
+ */
+static HeapTuple
+with_position(InsertPlan *plan, HeapTuple tuple)
+{
+	int			attnum = plan->roles.position;
+	Datum		value = Int64GetDatum(0);
+	bool		isnull = false;
+	HeapTuple	result;
+
+	result = heap_modify_tuple_by_cols(tuple, RelationGetDescr(plan->rel), 1,
+									   &attnum, &value, &isnull);
+	heap_freetuple(tuple);
+	return result;
 }
 
 /*
@@ -252,13 +277,15 @@ make_row(InsertPlan *plan, TupleTableSlot *slot, EsNewRow *row)
 	Relation	rel = plan->rel;
 	TupleDesc	desc = RelationGetDescr(rel);
 	bool		isnull;
+	bool		null_position;
 	bool		make_id = false;
 
 	memset(row, 0, sizeof(EsNewRow));
 	row->given_row = given_position(plan, slot, &isnull);
 	if (row->given_row != 0)
 		allow_jump(plan);
-	if (plan->roles.position != 0 && isnull)
+	null_position = plan->roles.position != 0 && isnull;
+	if (null_position && takes_values(slot))
 		fill_null_position(plan, slot);
 	if (plan->roles.event_id != 0)
 	{
@@ -278,6 +305,8 @@ make_row(InsertPlan *plan, TupleTableSlot *slot, EsNewRow *row)
 	}
 	else
 		row->tuple = ExecCopySlotHeapTuple(slot);
+	if (null_position && !takes_values(slot))
+		row->tuple = with_position(plan, row->tuple);
 	set_header(plan, row->tuple);
 
 	if (row->tuple->t_len > ES_TOAST_THRESHOLD ||
@@ -332,7 +361,7 @@ update_slot(InsertPlan *plan, TupleTableSlot *slot, EsNewRow *row)
 		slot->tts_nvalid = 0;
 		hslot->off = 0;
 	}
-	else if (supplied)
+	else if (supplied && takes_values(slot))
 	{
 		/* a row that came through a partitioned table: its slot is of no AM */
 		ExecForceStoreHeapTuple(heap_copytuple(row->tuple), slot, true);

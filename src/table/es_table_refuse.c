@@ -401,6 +401,30 @@ check_columns(const Definition *def)
 }
 
 /*
+ * The name of a table's column, as the running command has left it.
+ */
+static NameData
+column_name(Oid relid, AttrNumber attnum)
+{
+	Relation	catalog = table_open(AttributeRelationId, AccessShareLock);
+	SysScanDesc scan = begin_scan(catalog, AttributeRelidNumIndexId,
+								  Anum_pg_attribute_attrelid, relid);
+	HeapTuple	tuple;
+	NameData	name = {{0}};
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_attribute column = (Form_pg_attribute) GETSTRUCT(tuple);
+
+		if (column->attnum == attnum)
+			name = column->attname;
+	}
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return name;
+}
+
+/*
  * One partitioned table above the event table: columns of its key, by their
  * names, since numbers differ between parent and partition.
  */
@@ -422,6 +446,7 @@ check_partition_key(const Definition *def, Relation parent)
 	while ((member = bms_next_member(attnums, member)) >= 0)
 	{
 		AttrNumber	attnum = member + FirstLowInvalidHeapAttributeNumber;
+		NameData	name = column_name(RelationGetRelid(parent), attnum);
 		ListCell   *lc;
 
 		foreach(lc, def->columns)
@@ -430,8 +455,7 @@ check_partition_key(const Definition *def, Relation parent)
 
 			if (is_supplied(def, column->attnum) &&
 				(attnum == 0 ||
-				 strcmp(NameStr(column->attname),
-						get_attname(RelationGetRelid(parent), attnum, false)) == 0))
+				 strcmp(NameStr(column->attname), NameStr(name)) == 0))
 				ereport(ERROR,
 						(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						 errmsg("event table \"%s\" cannot be a partition by column \"%s\" of table \"%s\"",

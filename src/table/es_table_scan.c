@@ -162,6 +162,7 @@ begin_walk(EsScanDesc *scan, ScanKeyData *key)
 	find_end(scan);
 	choose_strategy(scan);
 	scan->sample_block = InvalidBlockNumber;
+	scan->gap_low = scan->gap_high = 0;
 	scan->has_rows = false;
 	if (scan->reader != NULL)
 	{
@@ -449,8 +450,18 @@ es_table_scan_sample_next_block(TableScanDesc sscan, SampleScanState *state)
 		scan->sample_block = tsm->NextSampleBlock(state, nblocks);
 	else if (scan->sample_block == InvalidBlockNumber)
 		scan->sample_block = 0;
-	else if (++scan->sample_block >= nblocks)
-		scan->sample_block = InvalidBlockNumber;
+	else
+	{
+		uint64		first;
+
+		/* a long gap has no rows to choose from */
+		scan->sample_block++;
+		first = (uint64) scan->sample_block * ES_ROWS_PER_TID_BLOCK;
+		if (first >= scan->gap_low && first < scan->gap_high)
+			scan->sample_block = es_table_tid_block(scan->gap_high);
+		if (scan->sample_block >= nblocks)
+			scan->sample_block = InvalidBlockNumber;
+	}
 	return scan->sample_block != InvalidBlockNumber;
 }
 
@@ -504,6 +515,8 @@ find_sampled_row(EsScanDesc *scan, uint64 row)
 	if (row < ES_FIRST_ROW)
 		return false;
 
+	if (row >= scan->gap_low && row < scan->gap_high)
+		return false;
 	if (scan->on_row)
 		at = es_tid_to_row(&reader->tuple.t_self);
 	if (at == row)
@@ -518,9 +531,11 @@ find_sampled_row(EsScanDesc *scan, uint64 row)
 	{
 		HeapTuple	tuple = es_table_scan_next_row(scan, true, NULL);
 
-		if (tuple == NULL)
-			return false;
-		at = es_tid_to_row(&tuple->t_self);
+		at = tuple != NULL ? es_tid_to_row(&tuple->t_self) : scan->end;
 	}
-	return at == row;
+	if (at == row)
+		return true;
+	scan->gap_low = row;
+	scan->gap_high = at;
+	return false;
 }

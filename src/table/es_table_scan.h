@@ -51,6 +51,8 @@ typedef struct EsScanDesc
 	bool		on_row;			/* it returned reader->tuple */
 
 	EsBitmapBlock *bitmap;		/* bitmap scans */
+	uint64		gap_low;		/* sample scans: rows that are known not to be */
+	uint64		gap_high;		/* ... visible: [gap_low, gap_high) */
 	BlockNumber sample_block;	/* sample scans; Invalid: none yet */
 	bool		by_tid_block;	/* ANALYZE: blocks are TID blocks */
 	bool		has_rows;		/* ANALYZE: the block has rows */
