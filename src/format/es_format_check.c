@@ -123,6 +123,40 @@ check_units(const EsUnit *units, uint32 n)
 	return NULL;
 }
 
+/*
+ * Blocks that may be taken: within the file's used part, apart from each other and
+ * from the open run.  A writer locks what it takes while it holds the metapage
+ * and the current page, so these must not be among them.
+ */
+static const char *
+check_space(EsMeta meta)
+{
+	uint64		reserve_end = (uint64) meta->reserve.start + meta->reserve.len;
+	uint64		open_end = (uint64) meta->open.start + meta->open.npages;
+	uint64		end = 1;
+
+	if (meta->reserve.len > 0 &&
+		(meta->reserve.start == 0 || reserve_end > meta->alloc_end ||
+		 (meta->open.npages > 0 && meta->reserve.start < open_end &&
+		  reserve_end > meta->open.start)))
+		return "The metapage's reserve is out of range";
+	for (uint32 i = 0; i < meta->nfree; i++)
+	{
+		uint64		free_end = (uint64) meta->free[i].start + meta->free[i].len;
+
+		if (meta->free[i].len == 0 || meta->free[i].start < end ||
+			free_end > meta->alloc_end)
+			return "The metapage's free extents are out of order";
+		if ((meta->open.npages > 0 && meta->free[i].start < open_end &&
+			 free_end > meta->open.start) ||
+			(meta->reserve.len > 0 && meta->free[i].start < reserve_end &&
+			 free_end > meta->reserve.start))
+			return "The metapage's free extents are in use";
+		end = free_end;
+	}
+	return NULL;
+}
+
 const char *
 es_meta_check(Page page)
 {
@@ -160,6 +194,8 @@ es_meta_check(Page page)
 			(meta->open.npages > 0 ? meta->open.first_row : meta->next_row))
 			return "The metapage's units reach beyond the open run";
 	}
+	if (check_space(meta) != NULL)
+		return check_space(meta);
 	return check_units(meta->recent, meta->nrecent);
 }
 

@@ -19,19 +19,29 @@
 
 #include "storage/smgr.h"
 
+#include "base/es_corrupt.h"
 #include "store/es_store_internal.h"
+
+/* far more than is ever taken, and not written, before a crash */
+#define MAX_MISSING_BLOCKS	4096
 
 void
 es_space_extend(Relation rel, BlockNumber alloc_end, uint32 need)
 {
 	uint64		target = (uint64) alloc_end + need;
+	BlockNumber have;
 
 	/*
 	 * Lengthening a file is not in WAL: after promotion or a crash it may be
 	 * shorter than alloc_end, so look even if nothing is needed.
 	 */
-	if (smgrnblocks(RelationGetSmgr(rel), MAIN_FORKNUM) >= target)
+	have = smgrnblocks(RelationGetSmgr(rel), MAIN_FORKNUM);
+	if (have >= target)
 		return;
+	if (alloc_end > (uint64) have + MAX_MISSING_BLOCKS)
+		es_report_corruption(rel, ES_META_BLOCK,
+							 "The metapage says that %u blocks are used, the file has %u",
+							 alloc_end, have);
 	target += Min(8, alloc_end / 8);
 	if (target > MaxBlockNumber)
 		ereport(ERROR,
