@@ -72,14 +72,41 @@ RESET min_parallel_table_scan_size;
 RESET min_parallel_index_scan_size;
 RESET parallel_setup_cost;
 RESET parallel_tuple_cost;
--- Numbers far beyond the pages of the file.
-CREATE TABLE on_events.far (position bigint NOT NULL DEFAULT 0, entity_id text, n int) USING eventstore;
+-- Numbers far beyond the pages of the file, wherever in a plan the scan is: what
+-- is prefetched must not be taken for blocks of the file.
+CREATE TABLE on_events.far (position bigint NOT NULL DEFAULT 0, entity_id text, n int) USING eventstore WITH (parallel_workers = 2);
 INSERT INTO on_events.far SELECT g * 1000000007, 'a', g % 3 FROM generate_series(1, 1000::bigint) g;
 CREATE INDEX ON on_events.far (n);
-SET effective_io_concurrency = 10;
+ANALYZE on_events.far;
+SET effective_io_concurrency = 50;
+SELECT count(*), sum(g * 1000000007) FROM generate_series(1, 1000::bigint) g WHERE g % 3 = 1;
 SELECT count(*), sum(position) FROM on_events.far WHERE n = 1;
+SELECT n, (SELECT count(*) FROM on_events.far f WHERE f.n = x.n) FROM generate_series(0, 2) x (n);
+WITH f AS MATERIALIZED (SELECT * FROM on_events.far WHERE n = 1) SELECT count(*) FROM f;
+SELECT count(*) FROM (SELECT * FROM on_events.far WHERE n = 1 UNION ALL SELECT * FROM on_events.far WHERE n = 2) x;
+CREATE FUNCTION pg_temp.far(int) RETURNS bigint LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT count(*) FROM on_events.far WHERE n = $1); END';
+SELECT pg_temp.far(1), pg_temp.far(2);
+BEGIN;
+DECLARE c SCROLL CURSOR FOR SELECT position FROM on_events.far WHERE n = 1;
+FETCH LAST FROM c;
+FETCH BACKWARD 2 FROM c;
+COMMIT;
+SELECT count(*) FROM (SELECT FROM on_events.far WHERE n = 1 FOR UPDATE) x;
+SET max_parallel_workers_per_gather = 2;
+SET min_parallel_table_scan_size = 0;
+SET min_parallel_index_scan_size = 0;
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET cpu_tuple_cost = 100;
+SELECT trim(plan) AS plan FROM twin.plan('SELECT count(*), sum(position) FROM on_events.far WHERE n = 1') plan WHERE plan LIKE '%Heap Scan%';
+SELECT count(*), sum(position) FROM on_events.far WHERE n = 1;
+RESET max_parallel_workers_per_gather;
+RESET min_parallel_table_scan_size;
+RESET min_parallel_index_scan_size;
+RESET parallel_setup_cost;
+RESET parallel_tuple_cost;
+RESET cpu_tuple_cost;
 RESET effective_io_concurrency;
-SELECT sum(g * 1000000007) FROM generate_series(1, 1000::bigint) g WHERE g % 3 = 1;
 -- With row locks, and in a data-modifying query.
 SELECT count(*) FROM (SELECT FROM on_events.t WHERE b = 7 FOR UPDATE) x;
 WITH w AS (INSERT INTO on_events.t SELECT 50000, 7, 7 FROM on_events.t WHERE b = 7 RETURNING 1) SELECT count(*) FROM w;

@@ -90,14 +90,26 @@ CREATE TABLE on_events.bad (a int REFERENCES on_heap.strict ON UPDATE SET NULL) 
 CREATE TABLE on_events.bad (a int DEFAULT 1 REFERENCES on_heap.strict ON UPDATE SET DEFAULT) USING eventstore;
 SELECT to_regclass('on_events.bad');
 ALTER TABLE on_events.of_strict ADD FOREIGN KEY (a) REFERENCES on_heap.strict ON DELETE CASCADE;
+-- Nor do they come with a parent, a partition or another access method.
 CREATE TABLE on_heap.cascading (a int REFERENCES on_heap.strict ON DELETE CASCADE) USING heap;
+ALTER TABLE on_heap.cascading SET ACCESS METHOD eventstore;
+CREATE TABLE on_events.parted (a int REFERENCES on_heap.strict ON DELETE CASCADE, b int) PARTITION BY LIST (b);
+CREATE TABLE on_events.bad PARTITION OF on_events.parted FOR VALUES IN (1) USING eventstore;
+CREATE TABLE on_events.part (a int, b int) USING eventstore;
+ALTER TABLE on_events.parted ATTACH PARTITION on_events.part FOR VALUES IN (2);
+ALTER TABLE on_events.parted DROP CONSTRAINT parted_a_fkey;
+ALTER TABLE on_events.parted ATTACH PARTITION on_events.part FOR VALUES IN (2);
+ALTER TABLE on_events.parted ADD FOREIGN KEY (a) REFERENCES on_heap.strict ON DELETE SET NULL;
+ALTER TABLE on_events.parted ADD FOREIGN KEY (a) REFERENCES on_heap.strict;
+INSERT INTO on_events.parted VALUES (1, 2);
+INSERT INTO on_events.parted VALUES (7, 2);
 -- A heap child may follow an events parent in any way, since that never changes.
 CREATE TABLE on_heap.follows (a int REFERENCES on_events.p ON DELETE CASCADE ON UPDATE CASCADE) USING heap;
 INSERT INTO on_heap.follows VALUES (1);
 INSERT INTO on_heap.follows VALUES (-1);
 
 SELECT relname, twin.diff('TABLE on_heap.' || relname, 'TABLE on_events.' || relname) FROM pg_class
-WHERE relnamespace = 'on_events'::regnamespace AND relkind = 'r' AND relname NOT IN ('of_strict', 'bad', 'to_events') ORDER BY relname;
+WHERE relnamespace = 'on_events'::regnamespace AND relkind = 'r' AND relname NOT IN ('of_strict', 'bad', 'to_events', 'part') ORDER BY relname;
 -- TRUNCATE knows of the keys.
 TRUNCATE on_events.p2;
 TRUNCATE on_events.p2 CASCADE;

@@ -119,6 +119,63 @@ FETCH NEXT FROM ce;
 SELECT count(*) FROM e;
 COMMIT;
 
+-- Wherever a cursor goes, it finds the row that is there; between the rows are
+-- some that were undone.
+CREATE TABLE steps (a int, pad text) USING eventstore;
+DO $$
+DECLARE
+	n int := 0;
+BEGIN
+	FOR i IN 1..200 LOOP
+		BEGIN
+			INSERT INTO steps SELECT n + g, repeat('x', g * 37 % 900) FROM generate_series(1, 1 + i * 7 % 40) g;
+			IF i % 5 = 0 THEN
+				RAISE 'no';
+			END IF;
+			n := n + 1 + i * 7 % 40;
+		EXCEPTION WHEN raise_exception THEN NULL;
+		END;
+	END LOOP;
+END $$;
+SELECT count(*), max(a) FROM steps;
+CREATE FUNCTION walk(low tid, high tid) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+	c refcursor;
+	rows int[] := ARRAY(SELECT a FROM steps WHERE ctid >= low AND ctid < high);
+	at int := 0;
+	step int;
+	found_row int;
+BEGIN
+	PERFORM setseed(0.5);
+	OPEN c SCROLL FOR SELECT a FROM steps WHERE ctid >= low AND ctid < high;
+	FOR i IN 1..3000 LOOP
+		step := CASE WHEN random() < 0.7 THEN (random() * 6)::int - 3 ELSE (random() * 400)::int - 200 END;
+		FETCH RELATIVE step FROM c INTO found_row;
+		at := greatest(0, least(cardinality(rows) + 1, at + step));
+		IF found_row IS DISTINCT FROM rows[at] THEN
+			RAISE 'step %: row %, not %', i, found_row, rows[at];
+		END IF;
+	END LOOP;
+	RETURN cardinality(rows);
+END $$;
+SELECT walk('(0,0)', '(1000,0)'), walk('(3,7)', '(14,1)');
+-- A procedure that commits and rolls back while it reads.
+CREATE PROCEDURE double() LANGUAGE plpgsql AS $$
+DECLARE
+	r record;
+BEGIN
+	FOR r IN SELECT a FROM steps WHERE a <= 600 LOOP
+		INSERT INTO steps VALUES (10000 + r.a);
+		IF r.a % 3 = 0 THEN
+			ROLLBACK;
+		ELSE
+			COMMIT;
+		END IF;
+	END LOOP;
+END $$;
+CALL double();
+SELECT count(*), sum(a) FROM steps WHERE a > 10000;
+
 -- A cursor outlives the rollback to a savepoint, and its transaction if held.
 BEGIN;
 DECLARE ch CURSOR WITH HOLD FOR SELECT a FROM h ORDER BY a DESC;
