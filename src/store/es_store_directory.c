@@ -22,6 +22,7 @@
 #include "access/xloginsert.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
+#include "storage/smgr.h"
 
 #include "base/es_corrupt.h"
 #include "base/es_stoppoint.h"
@@ -67,6 +68,21 @@ set_open_ref(EsUnitRef *ref, EsMeta meta)
 	ref->unit.kind = ES_UNIT_TAIL;
 	ref->open = true;
 	ref->gen = meta->gen;
+}
+
+/*
+ * A damaged entry may name blocks that the file does not have, by far: say so,
+ * rather than that a file is missing.
+ */
+static void
+check_in_file(Relation rel, const EsUnitRef *ref)
+{
+	BlockNumber nblocks = smgrnblocks(RelationGetSmgr(rel), MAIN_FORKNUM);
+
+	if ((uint64) ref->unit.start + ref->unit.npages > nblocks)
+		es_report_corruption(rel, ref->unit.start,
+							 "The directory names it, the file has %u blocks",
+							 nblocks);
 }
 
 /*
@@ -154,6 +170,7 @@ descend(Relation rel, BlockNumber root, uint32 height, uint64 row, int mode,
 		BlockNumber *failed)
 {
 	BlockNumber block = root;
+	BlockNumber nblocks = smgrnblocks(RelationGetSmgr(rel), MAIN_FORKNUM);
 
 	for (uint32 level = height; level > 0; level--)
 	{
@@ -165,6 +182,8 @@ descend(Relation rel, BlockNumber root, uint32 height, uint64 row, int mode,
 		uint32		high;
 
 		*failed = block;
+		if (block >= nblocks)
+			return InvalidBuffer;
 		buffer = es_page_read(rel, block, NULL,
 							  level == 1 ? mode : BUFFER_LOCK_SHARE);
 		page = BufferGetPage(buffer);
@@ -247,6 +266,7 @@ search_tree(Relation rel, BlockNumber root, uint32 height, uint64 gen,
 	if (at >= 0)
 	{
 		set_ref(ref, &EsPageGetUnits(page)[at], gen);
+		check_in_file(rel, ref);
 		found = FOUND;
 	}
 	else if (forward && EsPageGetDir(page)->high_row != ES_HIGH_ROW_INFINITE)
@@ -294,6 +314,8 @@ es_directory_lookup(Relation rel, uint64 row, bool forward, EsUnitRef *ref)
 		meta = EsPageGetMeta(BufferGetPage(metabuf));
 		es_meta_remember(rel, meta);
 		found = search_meta(meta, row, forward, ref);
+		if (found == FOUND)
+			check_in_file(rel, ref);
 		root = meta->root;
 		height = meta->height;
 		gen = meta->gen;

@@ -26,6 +26,8 @@
 #define ES_FLUSH_FREE_PLACES	2
 /* ... the oldest of them, so that leaves are filled and lookups stay cheap */
 #define ES_FLUSH_UNITS			48
+/* far more blocks than are ever taken, and not written, before a crash */
+#define ES_MAX_MISSING_BLOCKS	4096
 /* pages that a FLUSH may allocate: a leaf, an inner page, a root */
 #define ES_FLUSH_PAGES			3
 

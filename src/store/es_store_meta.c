@@ -14,7 +14,6 @@
 #include "postgres.h"
 
 #include "access/xloginsert.h"
-#include "executor/instrument.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "utils/memutils.h"
@@ -61,8 +60,6 @@ es_store_forget(Relation rel)
 Buffer
 es_meta_lock(Relation rel, int mode)
 {
-	int64		reads = pgBufferUsage.shared_blks_read +
-		pgBufferUsage.local_blks_read;
 	Buffer		buffer;
 	Page		page;
 	const char *problem;
@@ -80,11 +77,9 @@ es_meta_lock(Relation rel, int mode)
 		return InvalidBuffer;
 	}
 
+	/* all writing goes by it, so it is checked each time */
 	problem = es_page_check(page);
-	if (problem == NULL &&
-		(EsPageGetSpecial(page)->kind != ES_PAGE_META ||
-		 pgBufferUsage.shared_blks_read +
-		 pgBufferUsage.local_blks_read != reads))
+	if (problem == NULL)
 		problem = es_meta_check(page);
 	if (problem != NULL)
 		es_report_corruption(rel, ES_META_BLOCK, "%s", problem);

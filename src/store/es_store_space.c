@@ -22,9 +22,6 @@
 #include "base/es_corrupt.h"
 #include "store/es_store_internal.h"
 
-/* far more than is ever taken, and not written, before a crash */
-#define MAX_MISSING_BLOCKS	4096
-
 void
 es_space_extend(Relation rel, BlockNumber alloc_end, uint32 need)
 {
@@ -38,7 +35,7 @@ es_space_extend(Relation rel, BlockNumber alloc_end, uint32 need)
 	have = smgrnblocks(RelationGetSmgr(rel), MAIN_FORKNUM);
 	if (have >= target)
 		return;
-	if (alloc_end > (uint64) have + MAX_MISSING_BLOCKS)
+	if (alloc_end > (uint64) have + ES_MAX_MISSING_BLOCKS)
 		es_report_corruption(rel, ES_META_BLOCK,
 							 "The metapage says that %u blocks are used, the file has %u",
 							 alloc_end, have);

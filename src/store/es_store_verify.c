@@ -125,6 +125,9 @@ es_store_verify(Relation rel, EsVerifyReport report, void *arg)
 
 		/* the file only grows, so all that the copy speaks of is below this */
 		v->nblocks = smgrnblocks(RelationGetSmgr(rel), MAIN_FORKNUM);
+		if (meta->alloc_end > (uint64) v->nblocks + ES_MAX_MISSING_BLOCKS)
+			complain(v, ES_META_BLOCK, 0, "space",
+					 "Free space begins at block %u, far beyond the file's end", meta->alloc_end);
 		v->used = MemoryContextAllocExtended(CurrentMemoryContext,
 											 v->nblocks / BITS_PER_BYTE + 1,
 											 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
