@@ -143,10 +143,16 @@ sub kill_server
 	}
 	else
 	{
-		my $pid = $node->safe_psql('postgres', q{
-			SELECT pid FROM pg_stat_activity
-			WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
-			AND query LIKE 'INSERT%' ORDER BY random() LIMIT 1});
+		my $pid;
+
+		# one that is adding rows, if there is one at this moment
+		do
+		{
+			$pid = $node->safe_psql('postgres', q{
+				SELECT pid FROM pg_stat_activity
+				WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
+				ORDER BY query ~ 'INSERT|COPY' DESC, random() LIMIT 1});
+		} until $pid;
 		kill 'KILL', $pid;
 	}
 	waitpid($_, 0) foreach @children;

@@ -76,7 +76,7 @@ $primary->safe_psql('regression', q{
 $primary->safe_psql('regression', 'VACUUM (FREEZE) shapes');
 $primary->safe_psql('regression', q{INSERT INTO shapes (entity_id, k) SELECT 'late', g FROM generate_series(3000001, 3000400) g});
 
-$primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
+$primary->wait_for_catchup($standby, 'replay', $primary->lsn('flush'));
 
 # Statements that read every permanent table of a server, and every btree index
 # on a plain column.

@@ -36,7 +36,7 @@ $primary->safe_psql('postgres', q{
 	PREPARE TRANSACTION 'over_promotion';
 	INSERT INTO orders (entity_id, event_type) VALUES ('o1', 'last');
 });
-$primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
+$primary->wait_for_catchup($standby, 'replay', $primary->lsn('flush'));
 
 my $rows = rows_of($primary, 'postgres', 'orders');
 is(rows_of($standby, 'postgres', 'orders'), $rows, 'the standby has the rows');
@@ -88,7 +88,7 @@ $primary->append_conf('postgresql.conf',
 $primary->set_standby_mode;
 $primary->start;
 $standby->safe_psql('postgres', q{INSERT INTO orders (entity_id, event_type) VALUES ('o2', 'to the rewound')});
-$standby->wait_for_catchup($primary, 'replay', $standby->lsn('insert'));
+$standby->wait_for_catchup($primary, 'replay', $standby->lsn('flush'));
 is(rows_of($primary, 'postgres', 'orders'), rows_of($standby, 'postgres', 'orders'),
 	'the rewound server has the same rows');
 is_sound($primary, 'postgres', 'on the rewound server');

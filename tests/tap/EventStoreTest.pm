@@ -10,6 +10,7 @@ use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(usleep);
 
 our @EXPORT = qw(
   new_server
@@ -19,6 +20,7 @@ our @EXPORT = qw(
   rows_of
   crash_with
   wait_until_up
+  start_limited
   sqlstate_of
   count_of
 );
@@ -123,8 +125,27 @@ sub wait_until_up
 	my ($node, $db, $log_end) = @_;
 
 	$node->wait_for_log(qr/all server processes terminated; reinitializing/, $log_end);
-	$node->poll_query_until($db, 'SELECT NOT pg_is_in_recovery()', 't')
-	  or die 'the server did not come up again';
+	for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
+	{
+		return
+		  if run_log([ 'pg_isready', '-q', '-h', $node->host, '-p', $node->port ]);
+		usleep(100_000);
+	}
+	die 'the server did not come up again';
+}
+
+# Start the server under a limit of the shell's ulimit, such as '-f 4096'.
+sub start_limited
+{
+	my ($node, $limit) = @_;
+	my $folder = PostgreSQL::Test::Utils::tempdir;
+	my ($pg_ctl) = grep { -x } map { "$_/pg_ctl" } split /:/, $ENV{PATH};
+
+	append_to_file("$folder/pg_ctl",
+		"#!/bin/sh\nulimit $limit && exec '$pg_ctl' \"\$@\"\n");
+	chmod 0755, "$folder/pg_ctl";
+	local $ENV{PATH} = "$folder:$ENV{PATH}";
+	$node->start;
 	return;
 }
 
