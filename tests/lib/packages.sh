@@ -43,7 +43,8 @@ choose_postgres()
 	if [ -n "${PG_CONFIG:-}" ]; then
 		given=$PG_CONFIG
 		PG_CONFIG=$(command -v "$given") || die "PG_CONFIG=$given: there is no such program"
-		[ -f "$("$PG_CONFIG" --pgxs)" ] || die "$given has no PGXS: install the server's development files"
+		[ -f "$("$PG_CONFIG" --pgxs)" ] && [ -f "$("$PG_CONFIG" --includedir-server)/postgres.h" ] ||
+			die "$given has no PGXS: install the server's development files"
 		[ -x "$("$PG_CONFIG" --bindir)/postgres" ] || die "$given has no server beside it"
 	else
 		version=$(newest_installed_version)
@@ -58,7 +59,8 @@ choose_postgres()
 		[ -n "$version" ] || die "no PostgreSQL server found; name one: PG_CONFIG=/path/to/pg_config"
 		PG_CONFIG=/usr/lib/postgresql/$version/bin/pg_config
 		[ -x "${PG_CONFIG%/*}/postgres" ] || missing+=("postgresql-$version")
-		[ -f "/usr/lib/postgresql/$version/lib/pgxs/src/makefiles/pgxs.mk" ] ||
+		# the server's package brings pgxs.mk too, but no headers
+		[ -f "/usr/include/postgresql/$version/server/postgres.h" ] ||
 			missing+=("postgresql-server-dev-$version")
 	fi
 	export PG_CONFIG
