@@ -251,7 +251,8 @@ read_oddly(int session)
 		case 0:
 			if (!table->partitioned)
 				ask(session, COMPARE_SET,
-					text("SELECT n, cmin FROM %s WHERE xmin = "
+					text("SELECT n, dense_rank() OVER (ORDER BY "
+						 "cmin::text::bigint) FROM %s WHERE xmin = "
 						 "pg_current_xact_id_if_assigned()::xid", name));
 			break;
 		case 1:
