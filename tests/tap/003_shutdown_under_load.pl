@@ -95,16 +95,19 @@ sub client
 	return;
 }
 
-# Something else that goes on all the time.
+# Something else that goes on all the time, until the round is over: it has no
+# connection, so may not notice, while it waits.
 sub repeat_sql
 {
-	my ($sql) = @_;
+	my ($round, $sql) = @_;
 
 	open(STDERR, '>', '/dev/null');
 	open(STDOUT, '>', '/dev/null');
 	local $ENV{PGHOST} = $node->host;
 	local $ENV{PGPORT} = $node->port;
-	usleep(50_000) while system('psql', '-XAtq', '-d', 'postgres', '-c', $sql) == 0;
+	usleep(50_000)
+	  while !-e "$folder/over-$round"
+	  && system('psql', '-XAtq', '-d', 'postgres', '-c', $sql) == 0;
 	return;
 }
 
@@ -123,7 +126,7 @@ sub fork_off
 # Returns when all is over, and the server is up again.
 sub kill_server
 {
-	my ($mode, @children) = @_;
+	my ($round, $mode, @children) = @_;
 	my $log_end = -s $node->logfile;
 
 	if ($mode eq 'immediate')
@@ -155,6 +158,7 @@ sub kill_server
 		} until $pid;
 		kill 'KILL', $pid;
 	}
+	append_to_file("$folder/over-$round", '');
 	waitpid($_, 0) foreach @children;
 
 	if ($mode eq 'backend')
@@ -245,10 +249,10 @@ foreach my $round (1 .. @rounds)
 	{
 		push @children, fork_off(sub { client($round, $number) });
 	}
-	push @children, fork_off(sub { repeat_sql('VACUUM (FREEZE) events') });
-	push @children, fork_off(sub { repeat_sql('CHECKPOINT') });
+	push @children, fork_off(sub { repeat_sql($round, 'VACUUM (FREEZE) events') });
+	push @children, fork_off(sub { repeat_sql($round, 'CHECKPOINT') });
 	usleep(700_000 + int(rand(1_000_000)));
-	kill_server($mode, @children);
+	kill_server($round, $mode, @children);
 
 	my $highest = $node->safe_psql('postgres', 'SELECT max(position) FROM events');
 	check_round($round, $mode);

@@ -26,11 +26,23 @@ max_wal_size = 1GB
 synchronize_seqscans = off
 });
 $primary->start;
+
+# Every record carries an image of its page to be compared with: compress them,
+# and keep them until the standby has them.
+$primary->safe_psql('postgres', q{
+	SELECT CASE WHEN 'lz4' = ANY (enumvals) THEN 'lz4' ELSE 'on' END AS way
+	FROM pg_settings WHERE name = 'wal_compression' \gset
+	ALTER SYSTEM SET wal_compression = :'way';
+	SELECT pg_reload_conf();
+	SELECT pg_create_physical_replication_slot('standby', true)});
 $primary->backup('start');
 
 my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($primary, 'start', has_streaming => 1);
-$standby->append_conf('postgresql.conf', 'max_standby_streaming_delay = 600s');
+$standby->append_conf('postgresql.conf', q{
+primary_slot_name = 'standby'
+max_standby_streaming_delay = 600s
+});
 $standby->start;
 
 # The suite, as the runner calls it: pg_regress looks for sql/ and expected/
