@@ -459,10 +459,14 @@ load_page(EsReader *reader, uint64 row, bool forward)
 		take_page(reader, buffer);
 		UnlockReleaseBuffer(buffer);
 
-		/* a page without rows stands only at the end of a run: go on */
+		/*
+		 * Go on behind a page without rows.  One is left where whoever began it
+		 * failed before the first row; it may have another one behind it.
+		 */
 		if (reader->page_nrows > 0)
 			return true;
-		if (forward && reader->at.open)
+		if (forward && reader->at.open &&
+			reader->index + 1 >= reader->at.unit.npages)
 			return false;
 		if (!forward)
 		{
