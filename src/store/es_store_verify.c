@@ -62,7 +62,8 @@ typedef struct EsVerify
 	uint64		bound;			/* units from this row on are not in the tree */
 
 	/* what was found so far */
-	BlockNumber nblocks;		/* length of the file */
+	BlockNumber nblocks;		/* length of the file, as last seen */
+	BlockNumber nused;			/* bits of "used": its length at the begin */
 	uint8	   *used;			/* one bit a block */
 	uint64		end_row;		/* where the unit seen last ends */
 	uint64		rows;
@@ -124,13 +125,12 @@ es_store_verify(Relation rel, EsVerifyReport report, void *arg)
 		EsMeta		meta = &v->meta;
 
 		/* the file only grows, so all that the copy speaks of is below this */
-		v->nblocks = smgrnblocks(RelationGetSmgr(rel), MAIN_FORKNUM);
+		v->nused = v->nblocks = smgrnblocks(RelationGetSmgr(rel), MAIN_FORKNUM);
 		if (meta->alloc_end > (uint64) v->nblocks + ES_MAX_MISSING_BLOCKS)
 			complain(v, ES_META_BLOCK, 0, "space",
 					 "Free space begins at block %u, far beyond the file's end", meta->alloc_end);
-		v->used = MemoryContextAllocExtended(CurrentMemoryContext,
-											 v->nblocks / BITS_PER_BYTE + 1,
-											 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+		v->used = palloc_extended(v->nused / BITS_PER_BYTE + 1,
+								  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 		v->bound = meta->nrecent > 0 ? meta->recent[0].first_row :
 			meta->open.npages > 0 ? meta->open.first_row : meta->next_row;
 		v->end_row = ES_FIRST_ROW;
@@ -340,7 +340,7 @@ use_blocks(EsVerify *v, BlockNumber start, uint32 len, BlockNumber listed_in,
 	{
 		uint8		bit = 1 << (block % BITS_PER_BYTE);
 
-		if (block >= v->nblocks)
+		if (block >= v->nused)
 			break;
 		if (v->used[block / BITS_PER_BYTE] & bit)
 			twice = block;
