@@ -57,6 +57,36 @@ es_store_forget(Relation rel)
 	}
 }
 
+/*
+ * Block 0 was seen as it is before META_INIT.  The block behind it is written
+ * later than that, by the first NEW_TAIL: if it is not as new, the metapage was
+ * lost, and the table must not begin again at row 1.
+ */
+static void
+check_never_written(Relation rel)
+{
+	Buffer		buffer;
+	bool		written;
+
+	if (smgrnblocks(RelationGetSmgr(rel), MAIN_FORKNUM) <= ES_META_BLOCK + 1)
+		return;
+	buffer = ReadBuffer(rel, ES_META_BLOCK + 1);
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	written = !PageIsNew(BufferGetPage(buffer));
+	UnlockReleaseBuffer(buffer);
+	if (!written)
+		return;
+
+	/* or else it was made meanwhile */
+	buffer = ReadBuffer(rel, ES_META_BLOCK);
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	if (PageIsNew(BufferGetPage(buffer)))
+		es_report_corruption(rel, ES_META_BLOCK,
+							 "The metapage was never written, but block %u was",
+							 ES_META_BLOCK + 1);
+	UnlockReleaseBuffer(buffer);
+}
+
 Buffer
 es_meta_lock(Relation rel, int mode)
 {
@@ -74,6 +104,7 @@ es_meta_lock(Relation rel, int mode)
 	if (PageIsNew(page))
 	{
 		UnlockReleaseBuffer(buffer);
+		check_never_written(rel);
 		return InvalidBuffer;
 	}
 

@@ -172,7 +172,7 @@ my @targeted = (
 	[ 'meta_magic', META, sub { put($_[0], 'meta_magic', 1) }, 'read' ],
 	[ 'meta_format', META, sub { put($_[0], 'meta_format', 99) }, 'read' ],
 	[ 'meta_kind', META, sub { put($_[0], 'kind', TAIL) }, 'read' ],
-	[ 'meta_zero', META, sub { ${ $_[0] } = "\0" x BLOCK }, 'verify' ],
+	[ 'meta_zero', META, sub { ${ $_[0] } = "\0" x BLOCK }, 'read' ],
 	[ 'meta_open_first_row', META, sub { put($_[0], 'meta_open_first_row', 5) }, 'read' ],
 	[ 'meta_open_unit_id', META, sub { put($_[0], 'meta_open_unit_id', 3) }, 'read' ],
 	[ 'meta_open_block', META, sub { put($_[0], 'meta_open_block', 3) }, 'read' ],
