@@ -84,6 +84,18 @@ write_settle(Relation rel, Buffer buffer, xl_es_settle *xlrec,
 }
 
 /*
+ * All rows of the locked page are about to be looked at.
+ */
+static void
+check_pointers(Relation rel, Buffer buffer)
+{
+	const char *problem = es_tail_check(BufferGetPage(buffer));
+
+	if (problem != NULL)
+		es_report_corruption(rel, BufferGetBlockNumber(buffer), "%s", problem);
+}
+
+/*
  * Freeze and mark what can be in one locked page.
  */
 static void
@@ -97,11 +109,8 @@ settle_page(Relation rel, Buffer buffer, TransactionId oldest_xmin,
 	uint16		aborted[ES_MAX_TAIL_ROWS];
 	xl_es_settle xlrec;
 	int			unsettled = 0;
-	const char *problem = es_tail_check(page);
 
-	if (problem != NULL)
-		es_report_corruption(rel, BufferGetBlockNumber(buffer), "%s", problem);
-
+	check_pointers(rel, buffer);
 	memset(&xlrec, 0, sizeof(xlrec));
 	xlrec.version = ES_WAL_VERSION;
 	memset(counts, 0, sizeof(PageCounts));
@@ -167,8 +176,11 @@ settle_page(Relation rel, Buffer buffer, TransactionId oldest_xmin,
  * Count the rows of a settled page, which is locked: nobody's state is asked.
  */
 static void
-count_settled(Page page, PageCounts *counts)
+count_settled(Relation rel, Buffer buffer, PageCounts *counts)
 {
+	Page		page = BufferGetPage(buffer);
+
+	check_pointers(rel, buffer);
 	memset(counts, 0, sizeof(PageCounts));
 	for (OffsetNumber off = 1; off <= PageGetMaxOffsetNumber(page); off++)
 	{
@@ -194,7 +206,7 @@ vacuum_page(Relation rel, const EsUnitRef *ref, uint32 index,
 	if (!BufferIsValid(buffer))
 		return false;
 	if (EsPageGetSpecial(BufferGetPage(buffer))->flags & ES_PAGE_FLAG_SETTLED)
-		count_settled(BufferGetPage(buffer), counts);
+		count_settled(rel, buffer, counts);
 	else
 	{
 		UnlockReleaseBuffer(buffer);
