@@ -307,6 +307,7 @@ es_directory_lookup(Relation rel, uint64 row, bool forward, EsUnitRef *ref)
 		bool		stale = false;
 		EsUnitRef	after;
 		bool		in_tree;
+		uint64		tree_end;
 		uint64		at;
 
 		if (!BufferIsValid(metabuf))
@@ -319,20 +320,20 @@ es_directory_lookup(Relation rel, uint64 row, bool forward, EsUnitRef *ref)
 		root = meta->root;
 		height = meta->height;
 		gen = meta->gen;
+		tree_end = es_directory_end(meta);
 		UnlockReleaseBuffer(metabuf);
 
 		if (found == FOUND_BELOW)
 			ES_STOP_POINT("lookup-before-tree");
 		after = *ref;
 		in_tree = found == FOUND_BELOW;
-		at = row;
+		at = forward ? row : Min(row, tree_end - 1);
 		while (found == FOUND_BELOW && !stale)
 		{
 			CHECK_FOR_INTERRUPTS();
 
-			/* the tree has grown since; what is new in it comes later */
-			if (forward && after.unit.unit_id != 0 &&
-				at >= after.unit.first_row)
+			/* the tree may have grown since; what is new in it comes later */
+			if (at >= tree_end)
 				found = FOUND_NOT;
 			else
 				found = search_tree(rel, root, height, gen, &at, forward, ref,

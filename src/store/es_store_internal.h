@@ -87,6 +87,18 @@ extern void es_space_give(EsMeta meta, EsExtent extent);
 extern bool es_directory_lookup(Relation rel, uint64 row, bool forward,
 								EsUnitRef *ref);
 
+/*
+ * Where the tree ends by this metapage: units that it gets later begin at or after
+ * this row, unless gen moves.
+ */
+static inline uint64
+es_directory_end(const EsMetaData *meta)
+{
+	if (meta->nrecent > 0)
+		return meta->recent[0].first_row;
+	return meta->open.npages > 0 ? meta->open.first_row : meta->next_row;
+}
+
 /* Does a FLUSH come before another unit can be closed? */
 extern bool es_directory_is_full(const EsMetaData *meta);
 

@@ -131,8 +131,7 @@ es_store_verify(Relation rel, EsVerifyReport report, void *arg)
 					 "Free space begins at block %u, far beyond the file's end", meta->alloc_end);
 		v->used = palloc_extended(v->nused / BITS_PER_BYTE + 1,
 								  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-		v->bound = meta->nrecent > 0 ? meta->recent[0].first_row :
-			meta->open.npages > 0 ? meta->open.first_row : meta->next_row;
+		v->bound = es_directory_end(meta);
 		v->end_row = ES_FIRST_ROW;
 
 		use_blocks(v, ES_META_BLOCK, 1, ES_META_BLOCK, "the metapage");
