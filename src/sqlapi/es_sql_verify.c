@@ -140,14 +140,16 @@ try_detoast(struct varlena *value)
 
 		MemoryContextSwitchTo(oldcontext);
 		edata = CopyErrorData();
-		if (edata->sqlerrcode != ERRCODE_DATA_CORRUPTED &&
-			edata->sqlerrcode != ERRCODE_INDEX_CORRUPTED &&
-			edata->sqlerrcode != ERRCODE_INTERNAL_ERROR)
-			PG_RE_THROW();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(oldcontext);
 		CurrentResourceOwner = oldowner;
+
+		/* whoever catches this one ends the subtransaction that is his own */
+		if (edata->sqlerrcode != ERRCODE_DATA_CORRUPTED &&
+			edata->sqlerrcode != ERRCODE_INDEX_CORRUPTED &&
+			edata->sqlerrcode != ERRCODE_INTERNAL_ERROR)
+			ReThrowError(edata);
 		problem = pstrdup(edata->message);
 		FreeErrorData(edata);
 	}
