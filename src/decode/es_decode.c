@@ -25,6 +25,51 @@
 #include "decode/es_decode.h"
 #include "format/es_walrec.h"
 
+/* what is left to read of a record's main data */
+typedef struct RecordData
+{
+	XLogRecPtr	lsn;
+	const char *at;
+	const char *end;
+} RecordData;
+
+/*
+ * Rows are lost without a word if a record is taken for less than it is.
+ */
+static void
+check_version(uint8 version)
+{
+	if (version > ES_WAL_VERSION)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("eventstore WAL record has version %u, this library knows %u",
+						version, ES_WAL_VERSION),
+				 errhint("Install on this server at least the version of eventstore that has written the record.")));
+}
+
+static void
+report_length(XLogRecPtr lsn)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("eventstore WAL record at %X/%X does not have the length that it should have",
+					LSN_FORMAT_ARGS(lsn))));
+}
+
+/*
+ * Step over "size" bytes.
+ */
+static const char *
+take_bytes(RecordData *data, Size size)
+{
+	const char *bytes = data->at;
+
+	if ((Size) (data->end - data->at) < size)
+		report_length(data->lsn);
+	data->at += size;
+	return bytes;
+}
+
 /*
  * A change of the record's table, not filled in yet.
  */
@@ -57,10 +102,10 @@ is_wanted(LogicalDecodingContext *ctx, XLogReaderState *record)
 }
 
 /*
- * Queue the row whose image is at data; returns what follows the image.
+ * Queue the row whose image comes next.
  */
-static const char *
-queue_row(LogicalDecodingContext *ctx, XLogRecordBuffer *buf, const char *data,
+static void
+queue_row(LogicalDecodingContext *ctx, XLogRecordBuffer *buf, RecordData *data,
 		  bool speculative, bool last)
 {
 	XLogReaderState *record = buf->record;
@@ -68,9 +113,13 @@ queue_row(LogicalDecodingContext *ctx, XLogRecordBuffer *buf, const char *data,
 	HeapTuple	tuple;
 	HeapTupleHeader header;
 	xl_es_row	image;
+	const char *bytes;
 
-	memcpy(&image, data, SizeOfEsRow);
-	data += SizeOfEsRow;
+	memcpy(&image, take_bytes(data, SizeOfEsRow), SizeOfEsRow);
+	bytes = take_bytes(data, image.datalen);
+	if (image.hoff < SizeofHeapTupleHeader ||
+		image.hoff > image.datalen + SizeofHeapTupleHeader)
+		report_length(data->lsn);
 	change = make_change(ctx, record,
 						 speculative ?
 						 REORDER_BUFFER_CHANGE_INTERNAL_SPEC_INSERT :
@@ -84,7 +133,7 @@ queue_row(LogicalDecodingContext *ctx, XLogRecordBuffer *buf, const char *data,
 	tuple->t_tableOid = InvalidOid;
 	header = tuple->t_data;
 	memset(header, 0, SizeofHeapTupleHeader);
-	memcpy((char *) header + SizeofHeapTupleHeader, data, image.datalen);
+	memcpy((char *) header + SizeofHeapTupleHeader, bytes, image.datalen);
 	header->t_infomask2 = image.infomask2;
 	header->t_infomask = image.infomask;
 	header->t_hoff = image.hoff;
@@ -93,45 +142,50 @@ queue_row(LogicalDecodingContext *ctx, XLogRecordBuffer *buf, const char *data,
 	change->data.tp.clear_toast_afterwards = last;
 	ReorderBufferQueueChange(ctx->reorder, XLogRecGetXid(record), buf->origptr,
 							 change, false);
-	return data + image.datalen;
 }
 
 static void
-decode_insert(LogicalDecodingContext *ctx, XLogRecordBuffer *buf)
+decode_insert(LogicalDecodingContext *ctx, XLogRecordBuffer *buf,
+			  RecordData *data)
 {
-	const char *data = XLogRecGetData(buf->record);
 	xl_es_insert xlrec;
 
-	memcpy(&xlrec, data, SizeOfEsInsert);
-	if ((xlrec.flags & ES_INSERT_LOGICAL) && is_wanted(ctx, buf->record))
-		(void) queue_row(ctx, buf, data + SizeOfEsInsert,
-						 (xlrec.flags & ES_INSERT_SPECULATIVE) != 0,
-						 (xlrec.flags & ES_INSERT_LAST) != 0);
-}
-
-static void
-decode_multi(LogicalDecodingContext *ctx, XLogRecordBuffer *buf)
-{
-	const char *data = XLogRecGetData(buf->record);
-	xl_es_multi xlrec;
-
-	memcpy(&xlrec, data, SizeOfEsMulti);
+	memcpy(&xlrec, take_bytes(data, SizeOfEsInsert), SizeOfEsInsert);
 	if (!(xlrec.flags & ES_INSERT_LOGICAL) || !is_wanted(ctx, buf->record))
 		return;
-	data += SizeOfEsMulti;
-	for (int i = 0; i < xlrec.nrows; i++)
-		data = queue_row(ctx, buf, data, false,
-						 (xlrec.flags & ES_INSERT_LAST) != 0 &&
-						 i + 1 == xlrec.nrows);
+	queue_row(ctx, buf, data, (xlrec.flags & ES_INSERT_SPECULATIVE) != 0,
+			  (xlrec.flags & ES_INSERT_LAST) != 0);
+	if (data->at != data->end)
+		report_length(data->lsn);
 }
 
 static void
-decode_spec(LogicalDecodingContext *ctx, XLogRecordBuffer *buf)
+decode_multi(LogicalDecodingContext *ctx, XLogRecordBuffer *buf,
+			 RecordData *data)
+{
+	xl_es_multi xlrec;
+
+	memcpy(&xlrec, take_bytes(data, SizeOfEsMulti), SizeOfEsMulti);
+	if (!(xlrec.flags & ES_INSERT_LOGICAL) || !is_wanted(ctx, buf->record))
+		return;
+	for (int i = 0; i < xlrec.nrows; i++)
+		queue_row(ctx, buf, data, false,
+				  (xlrec.flags & ES_INSERT_LAST) != 0 &&
+				  i + 1 == xlrec.nrows);
+	if (data->at != data->end)
+		report_length(data->lsn);
+}
+
+static void
+decode_spec(LogicalDecodingContext *ctx, XLogRecordBuffer *buf,
+			RecordData *data)
 {
 	ReorderBufferChange *change;
 	xl_es_spec	xlrec;
 
-	memcpy(&xlrec, XLogRecGetData(buf->record), SizeOfEsSpec);
+	memcpy(&xlrec, take_bytes(data, SizeOfEsSpec), SizeOfEsSpec);
+	if (data->at != data->end)
+		report_length(data->lsn);
 	if (!is_wanted(ctx, buf->record))
 		return;
 	change = make_change(ctx, buf->record,
@@ -143,6 +197,49 @@ decode_spec(LogicalDecodingContext *ctx, XLogRecordBuffer *buf)
 							 buf->origptr, change, false);
 }
 
+/*
+ * Queue the changes of a record; most records have none.
+ */
+static void
+decode_record(LogicalDecodingContext *ctx, XLogRecordBuffer *buf, uint8 info)
+{
+	RecordData	data;
+
+	data.lsn = buf->origptr;
+	data.at = XLogRecGetData(buf->record);
+	data.end = data.at + XLogRecGetDataLen(buf->record);
+	if (data.at == data.end)
+		report_length(data.lsn);
+	check_version(*(const uint8 *) data.at);
+
+	switch (info)
+	{
+		case XLOG_ES_INSERT:
+			decode_insert(ctx, buf, &data);
+			break;
+		case XLOG_ES_MULTI:
+			decode_multi(ctx, buf, &data);
+			break;
+		case XLOG_ES_SPEC:
+			decode_spec(ctx, buf, &data);
+			break;
+		case XLOG_ES_META_INIT:
+		case XLOG_ES_NEW_TAIL:
+		case XLOG_ES_FLUSH:
+		case XLOG_ES_SETTLE:
+		case XLOG_ES_TRUNC:
+		case XLOG_ES_META:
+		case XLOG_ES_REPLACE:
+			break;
+		default:
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("eventstore WAL record of type 0x%02X is not known to this library",
+							info),
+					 errhint("Install on this server at least the version of eventstore that has written the record.")));
+	}
+}
+
 void
 es_decode(LogicalDecodingContext *ctx, XLogRecordBuffer *buf)
 {
@@ -152,24 +249,14 @@ es_decode(LogicalDecodingContext *ctx, XLogRecordBuffer *buf)
 	ReorderBufferProcessXid(ctx->reorder, xid, buf->origptr);
 	if (SnapBuildCurrentState(ctx->snapshot_builder) < SNAPBUILD_FULL_SNAPSHOT)
 		return;
-	if (info != XLOG_ES_INSERT && info != XLOG_ES_MULTI && info != XLOG_ES_SPEC)
-		return;
 
 	/* also gives the transaction its first snapshot, so it is asked first */
-	if (!SnapBuildProcessChange(ctx->snapshot_builder, xid, buf->origptr) ||
-		ctx->fast_forward)
+	if ((info == XLOG_ES_INSERT || info == XLOG_ES_MULTI ||
+		 info == XLOG_ES_SPEC) &&
+		!SnapBuildProcessChange(ctx->snapshot_builder, xid, buf->origptr))
 		return;
 
-	switch (info)
-	{
-		case XLOG_ES_INSERT:
-			decode_insert(ctx, buf);
-			break;
-		case XLOG_ES_MULTI:
-			decode_multi(ctx, buf);
-			break;
-		case XLOG_ES_SPEC:
-			decode_spec(ctx, buf);
-			break;
-	}
+	/* what cannot be decoded can still be passed over, by advancing the slot */
+	if (!ctx->fast_forward)
+		decode_record(ctx, buf, info);
 }

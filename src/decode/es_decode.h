@@ -17,8 +17,10 @@
 
 /*
  * rm_decode: put the rows of a record into the reorder buffer as ordinary
- * INSERTs.  Reads nothing but the record.  An error here would stop the slot for
- * ever, so records of every released version must stay readable.
+ * INSERTs.  Reads nothing but the record, and of that nothing beyond its end.  An
+ * error here stops the slot until it is advanced beyond the record, so records of
+ * every released version must stay readable; one that this library does not know
+ * is an error, since it may have rows.
  */
 extern void es_decode(LogicalDecodingContext *ctx, XLogRecordBuffer *buf);
 
