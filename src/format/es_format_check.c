@@ -124,6 +124,44 @@ check_units(const EsUnit *units, uint32 n)
 }
 
 /*
+ * The directory's pages that a writer locks, the metapage being locked.  Which are
+ * the same page follows from the height, and none may be one that it takes.
+ */
+static const char *
+check_directory(EsMeta meta)
+{
+	static const char *const problem = "The metapage's directory is out of range";
+	BlockNumber blocks[3];
+
+	blocks[0] = meta->last_leaf;
+	blocks[1] = meta->last_inner;
+	blocks[2] = meta->root;
+	if (meta->height > 8 ||
+		(blocks[0] != 0) != (meta->height >= 1) ||
+		(blocks[1] != 0) != (meta->height >= 2) ||
+		(blocks[2] != 0) != (meta->height >= 1) ||
+		(meta->height >= 1 && (blocks[0] == blocks[2]) != (meta->height == 1)) ||
+		(meta->height >= 2 && (blocks[1] == blocks[2]) != (meta->height == 2)) ||
+		(meta->height >= 2 && blocks[0] == blocks[1]))
+		return problem;
+
+	for (int i = 0; i < 3 && meta->height > 0; i++)
+	{
+		if (blocks[i] >= meta->alloc_end ||
+			(blocks[i] >= meta->reserve.start &&
+			 blocks[i] - meta->reserve.start < meta->reserve.len) ||
+			(blocks[i] >= meta->open.start &&
+			 blocks[i] - meta->open.start < meta->open.npages))
+			return problem;
+		for (uint32 j = 0; j < meta->nfree; j++)
+			if (blocks[i] >= meta->free[j].start &&
+				blocks[i] - meta->free[j].start < meta->free[j].len)
+				return problem;
+	}
+	return NULL;
+}
+
+/*
  * Blocks that may be taken: within the file's used part, apart from each other and
  * from the open run.  A writer locks what it takes while it holds the metapage
  * and the current page, so these must not be among them.
@@ -174,8 +212,6 @@ es_meta_check(Page page)
 		return "The metapage's number of units is out of range";
 	if (meta->nfree > ES_META_FREE_EXTENTS)
 		return "The metapage's number of free extents is out of range";
-	if (meta->height > 8 || (meta->height == 0) != (meta->root == 0))
-		return "The metapage's directory is out of range";
 	if (meta->open.npages > ES_RUN_MAX_PAGES ||
 		(meta->open.npages > 0 &&
 		 (meta->open.start == 0 ||
@@ -196,6 +232,8 @@ es_meta_check(Page page)
 	}
 	if (check_space(meta) != NULL)
 		return check_space(meta);
+	if (check_directory(meta) != NULL)
+		return check_directory(meta);
 	return check_units(meta->recent, meta->nrecent);
 }
 

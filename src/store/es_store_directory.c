@@ -150,12 +150,22 @@ search_meta(EsMeta meta, uint64 row, bool forward, EsUnitRef *ref)
 	return FOUND_BELOW;
 }
 
-Buffer
-es_directory_read(Relation rel, BlockNumber block, int mode)
+/*
+ * Read and lock a directory page, the metapage being locked exclusively.  last: it is
+ * the rightmost page of its level.
+ */
+static Buffer
+read_dir_page(Relation rel, BlockNumber block, uint8 kind, bool last, int mode)
 {
 	Buffer		buffer = es_page_read(rel, block, NULL, mode);
-	const char *problem = es_dir_check(BufferGetPage(buffer));
+	Page		page = BufferGetPage(buffer);
+	const char *problem = es_dir_check(page);
 
+	if (problem == NULL && EsPageGetSpecial(page)->kind != kind)
+		problem = "The directory page is on the wrong level";
+	if (problem == NULL &&
+		(EsPageGetDir(page)->high_row == ES_HIGH_ROW_INFINITE) != last)
+		problem = "The directory page does not end where it should";
 	if (problem != NULL)
 		es_report_corruption(rel, block, "%s", problem);
 	return buffer;
@@ -390,10 +400,10 @@ typedef struct FlushPages
 } FlushPages;
 
 static Page
-lock_old(FlushPages *pages, BlockNumber block)
+lock_old(FlushPages *pages, BlockNumber block, uint8 kind)
 {
-	Buffer		buffer = es_directory_read(pages->rel, block,
-										   BUFFER_LOCK_EXCLUSIVE);
+	Buffer		buffer = read_dir_page(pages->rel, block, kind, true,
+									   BUFFER_LOCK_EXCLUSIVE);
 
 	pages->buffers[pages->nbuffers++] = buffer;
 	return BufferGetPage(buffer);
@@ -471,7 +481,8 @@ plan_flush(Relation rel, EsMeta meta, FlushPlan *plan)
 		plan->new_leaf = true;
 		return;
 	}
-	buffer = es_directory_read(rel, meta->last_leaf, BUFFER_LOCK_SHARE);
+	buffer = read_dir_page(rel, meta->last_leaf, ES_PAGE_LEAF, true,
+						   BUFFER_LOCK_SHARE);
 	plan->fit = Min(ES_FLUSH_UNITS,
 					ES_LEAF_UNITS - EsPageGetDir(BufferGetPage(buffer))->n);
 	UnlockReleaseBuffer(buffer);
@@ -484,7 +495,8 @@ plan_flush(Relation rel, EsMeta meta, FlushPlan *plan)
 		plan->new_root = true;
 		return;
 	}
-	buffer = es_directory_read(rel, meta->last_inner, BUFFER_LOCK_SHARE);
+	buffer = read_dir_page(rel, meta->last_inner, ES_PAGE_INNER, true,
+						   BUFFER_LOCK_SHARE);
 	plan->new_inner =
 		EsPageGetDir(BufferGetPage(buffer))->n == ES_INNER_ENTRIES;
 	UnlockReleaseBuffer(buffer);
@@ -495,7 +507,8 @@ plan_flush(Relation rel, EsMeta meta, FlushPlan *plan)
 		plan->new_root = true;
 		return;
 	}
-	buffer = es_directory_read(rel, meta->root, BUFFER_LOCK_SHARE);
+	buffer = read_dir_page(rel, meta->root, ES_PAGE_INNER, true,
+						   BUFFER_LOCK_SHARE);
 	if (EsPageGetDir(BufferGetPage(buffer))->n == ES_INNER_ENTRIES)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
@@ -538,11 +551,11 @@ es_directory_flush(Relation rel, Buffer metabuf)
 	pages.meta = meta;
 	pages.buffers[pages.nbuffers++] = metabuf;
 	if (plan.new_leaf && meta->height == 3 && plan.new_inner)
-		root = lock_old(&pages, old_root);
+		root = lock_old(&pages, old_root, ES_PAGE_INNER);
 	if (plan.new_leaf && meta->height >= 2)
-		inner = lock_old(&pages, meta->last_inner);
+		inner = lock_old(&pages, meta->last_inner, ES_PAGE_INNER);
 	if (meta->height >= 1)
-		leaf = lock_old(&pages, meta->last_leaf);
+		leaf = lock_old(&pages, meta->last_leaf, ES_PAGE_LEAF);
 	if (plan.new_root)
 		new_root = lock_new(&pages, &new_root_block);
 	if (plan.new_inner)
@@ -718,9 +731,11 @@ typedef struct TrimPages
 } TrimPages;
 
 static Page
-lock_for_trim(Relation rel, TrimPages *pages, BlockNumber block)
+lock_for_trim(Relation rel, TrimPages *pages, BlockNumber block, uint8 kind,
+			  bool last)
 {
-	Buffer		buffer = es_directory_read(rel, block, BUFFER_LOCK_EXCLUSIVE);
+	Buffer		buffer = read_dir_page(rel, block, kind, last,
+									   BUFFER_LOCK_EXCLUSIVE);
 
 	pages->buffers[pages->nbuffers++] = buffer;
 	return BufferGetPage(buffer);
@@ -809,14 +824,22 @@ trim_last_leaf(Relation rel)
 	}
 	if (meta->height > 1)
 	{
-		pages.inner = lock_for_trim(rel, &pages, meta->last_inner);
+		EsInnerEntry *entries;
+
+		pages.inner = lock_for_trim(rel, &pages, meta->last_inner,
+									ES_PAGE_INNER, true);
+		entries = EsPageGetEntries(pages.inner);
 		n = EsPageGetDir(pages.inner)->n;
+		if (entries[n - 1].child != meta->last_leaf ||
+			(n > 1 && entries[n - 2].child == meta->last_leaf))
+			es_report_corruption(rel, meta->last_inner,
+								 "The directory page's last child is not the last leaf");
 		if (n > 1)
-			pages.previous =
-				lock_for_trim(rel, &pages,
-							  EsPageGetEntries(pages.inner)[n - 2].child);
+			pages.previous = lock_for_trim(rel, &pages, entries[n - 2].child,
+										   ES_PAGE_LEAF, false);
 	}
-	leafbuf = es_directory_read(rel, meta->last_leaf, BUFFER_LOCK_EXCLUSIVE);
+	leafbuf = read_dir_page(rel, meta->last_leaf, ES_PAGE_LEAF, true,
+							BUFFER_LOCK_EXCLUSIVE);
 
 	/* an inner page is never left empty */
 	trim = EsPageGetDir(BufferGetPage(leafbuf))->n + meta->nrecent <=

@@ -121,9 +121,6 @@ extern bool es_directory_drop(Relation rel, const EsUnit *unit);
  */
 extern void es_directory_trim(Relation rel);
 
-/* A directory page, share-locked or exclusively, checked. */
-extern Buffer es_directory_read(Relation rel, BlockNumber block, int mode);
-
 /* --- es_store_tail.c --- */
 
 /*

@@ -364,6 +364,7 @@ make_tables(\@large, 560, 3900);
 make_tables(\@fuzz_large, 280, 1900);
 make_tables(\@fuzz_small, 30, 1000);
 make_tables([ 'cut', 'gone' ], 280, 1900);
+make_tables(['wrong_leaf'], 560, 3900);
 is_sound($node, 'postgres', 'before');
 my $paths = paths_of();
 $node->stop;
@@ -387,6 +388,15 @@ foreach my $case (@targeted)
 my $cut = read_file($paths->{cut});
 write_file($paths->{cut}, substr($cut, 0, 20 * BLOCK));
 write_file($paths->{gone}, '');
+
+# a metapage that takes the first leaf for the last one
+my $wrong_leaf = read_file($paths->{wrong_leaf});
+my $meta_page = substr($wrong_leaf, 0, BLOCK);
+my $root_page = substr($wrong_leaf, BLOCK * get(\$meta_page, 'meta_root'), BLOCK);
+is(get(\$root_page, 'kind'), INNER, 'wrong leaf: the root is an inner page');
+put(\$meta_page, 'meta_last_leaf', unpack('L', substr($root_page, 40 + 8)));
+substr($wrong_leaf, 0, BLOCK) = $meta_page;
+write_file($paths->{wrong_leaf}, $wrong_leaf);
 
 # ---- random damage ----
 
@@ -504,6 +514,13 @@ is($state->{seqscan}, 'XX001', 'a file cut short: reading fails');
 like($printed->{verify}, qr/^[1-9]/, 'a file cut short: verify reports it');
 ($state, $printed, $messages) = try_all('gone');
 is($state->{connection}, 'kept', 'an empty file: no crash');
+
+# what would be put into the wrong leaf could not be found any more
+is( sqlstate_of($node, 'postgres', q{
+	SET statement_timeout = '60s'; SET eventstore.run_pages = 1;
+	INSERT INTO wrong_leaf (entity_id, k, filler) SELECT 'new', g, repeat('n', 3900) FROM generate_series(1, 200) g}),
+	'XX001', 'wrong leaf: nothing is put into it');
+is(count_of($node, 'postgres', 'wrong_leaf'), 560, 'wrong leaf: the rows are there');
 
 # Whatever the errors are, they are errors.  Wrong transaction numbers look for
 # files of pg_xact, wrong TOAST pointers for chunks; that is the same on heap.
