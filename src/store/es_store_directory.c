@@ -628,21 +628,14 @@ es_directory_flush(Relation rel, Buffer metabuf)
  * ----------------------------------------------------------------
  */
 
-/* Take a unit out of an ascending array; false: it is not there. */
-static bool
-remove_unit(EsUnit *units, uint32 *n, const EsUnit *unit)
+/* Where is the unit in an array?  -1: nowhere. */
+static int
+find_unit(const EsUnit *units, uint32 n, const EsUnit *unit)
 {
-	for (uint32 i = 0; i < *n; i++)
-	{
-		if (units[i].first_row != unit->first_row ||
-			units[i].unit_id != unit->unit_id)
-			continue;
-		memmove(&units[i], &units[i + 1], (*n - i - 1) * sizeof(EsUnit));
-		(*n)--;
-		memset(&units[*n], 0, sizeof(EsUnit));
-		return true;
-	}
-	return false;
+	for (uint32 i = 0; i < n; i++)
+		if (units[i].unit_id == unit->unit_id)
+			return i;
+	return -1;
 }
 
 bool
@@ -651,24 +644,18 @@ es_directory_drop(Relation rel, const EsUnit *unit)
 	Buffer		buffers[2];
 	int			nbuffers = 1;
 	EsMeta		meta;
-	EsDirHeader *dir = NULL;
-	bool		in_meta;
-	bool		found = false;
+	EsUnit	   *units;
+	uint32	   *n;
+	int			at;
 	EsExtent	extent;
 
 	buffers[0] = es_meta_lock(rel, BUFFER_LOCK_EXCLUSIVE);
 	if (!BufferIsValid(buffers[0]))
 		return false;
 	meta = EsPageGetMeta(BufferGetPage(buffers[0]));
-	in_meta = meta->nrecent > 0 &&
-		unit->first_row >= meta->recent[0].first_row;
-	if (in_meta)
-	{
-		for (uint32 i = 0; i < meta->nrecent; i++)
-			if (meta->recent[i].unit_id == unit->unit_id)
-				found = true;
-	}
-	else if (meta->root != 0)
+	units = meta->recent;
+	n = &meta->nrecent;
+	if (unit->first_row < es_directory_end(meta) && meta->root != 0)
 	{
 		BlockNumber failed;
 
@@ -679,24 +666,19 @@ es_directory_drop(Relation rel, const EsUnit *unit)
 								 "The directory page does not hold row " UINT64_FORMAT,
 								 unit->first_row);
 		nbuffers = 2;
-		dir = EsPageGetDir(BufferGetPage(buffers[1]));
-		for (uint32 i = 0; i < dir->n; i++)
-			if (EsPageGetUnits(BufferGetPage(buffers[1]))[i].unit_id ==
-				unit->unit_id)
-				found = true;
+		units = EsPageGetUnits(BufferGetPage(buffers[1]));
+		n = &EsPageGetDir(BufferGetPage(buffers[1]))->n;
 	}
 
-	if (found)
+	at = find_unit(units, *n, unit);
+	if (at >= 0)
 	{
 		START_CRIT_SECTION();
-		if (in_meta)
-			(void) remove_unit(meta->recent, &meta->nrecent, unit);
-		else
-		{
-			(void) remove_unit(EsPageGetUnits(BufferGetPage(buffers[1])),
-							   &dir->n, unit);
+		memmove(&units[at], &units[at + 1], (*n - at - 1) * sizeof(EsUnit));
+		(*n)--;
+		memset(&units[*n], 0, sizeof(EsUnit));
+		if (nbuffers == 2)
 			es_page_set_lower(BufferGetPage(buffers[1]));
-		}
 		meta->counters.rows -= unit->nrows;
 		meta->counters.unit_blocks -= unit->npages;
 		meta->counters.holes = Min(meta->counters.holes, meta->counters.rows);
@@ -713,7 +695,7 @@ es_directory_drop(Relation rel, const EsUnit *unit)
 	}
 	for (int i = nbuffers - 1; i >= 0; i--)
 		UnlockReleaseBuffer(buffers[i]);
-	return found;
+	return at >= 0;
 }
 
 /* ----------------------------------------------------------------
