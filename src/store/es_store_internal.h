@@ -51,9 +51,6 @@ extern void es_meta_create_copy(Relation rel, const EsMetaData *model);
 /* Remember what the locked metapage says in the relation's cache. */
 extern void es_meta_remember(Relation rel, EsMeta meta);
 
-/* The next row number by a locked metapage; reads the current page if needed. */
-extern uint64 es_meta_next_row(Relation rel, Buffer metabuf);
-
 /*
  * Log one of the records whose pages are all full-page images, and set the
  * pages' LSNs.  In a critical section; buffers are locked and dirty.

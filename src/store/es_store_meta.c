@@ -217,22 +217,6 @@ es_meta_create_copy(Relation rel, const EsMetaData *model)
 	create_meta(rel, &xlrec);
 }
 
-uint64
-es_meta_next_row(Relation rel, Buffer metabuf)
-{
-	EsMeta		meta = EsPageGetMeta(BufferGetPage(metabuf));
-	Buffer		buffer;
-	uint64		row;
-
-	if (meta->open.npages == 0)
-		return meta->next_row;
-	buffer = es_page_read(rel, meta->open.current_block, NULL,
-						  BUFFER_LOCK_SHARE);
-	row = es_page_next_row(BufferGetPage(buffer));
-	UnlockReleaseBuffer(buffer);
-	return row;
-}
-
 void
 es_store_refresh(Relation rel)
 {
@@ -245,13 +229,18 @@ es_store_refresh(Relation rel)
 }
 
 /*
+ * The next row number, with the open run and the counters that the metapage had
+ * then; zeros for an empty table.
+ *
  * The metapage is let go before the current page is locked.  The page may stop to
  * be the current one in between; then rows on later pages were added after the
  * metapage was read, hence after the caller's snapshot was taken.
  */
-uint64
-es_store_end_row(Relation rel)
+static uint64
+read_end(Relation rel, EsOpenRun *open, EsCounters *counters)
 {
+	memset(open, 0, sizeof(EsOpenRun));
+	memset(counters, 0, sizeof(EsCounters));
 	for (;;)
 	{
 		Buffer		buffer = es_meta_lock(rel, BUFFER_LOCK_SHARE);
@@ -263,6 +252,8 @@ es_store_end_row(Relation rel)
 			return ES_FIRST_ROW;
 		meta = EsPageGetMeta(BufferGetPage(buffer));
 		es_meta_remember(rel, meta);
+		*open = meta->open;
+		*counters = meta->counters;
 		row = meta->next_row;
 		memset(&ref, 0, sizeof(ref));
 		ref.open = true;
@@ -285,25 +276,27 @@ es_store_end_row(Relation rel)
 	}
 }
 
+uint64
+es_store_end_row(Relation rel)
+{
+	EsOpenRun	open;
+	EsCounters	counters;
+
+	return read_end(rel, &open, &counters);
+}
+
 void
 es_store_sizes(Relation rel, EsSizes *sizes)
 {
-	Buffer		buffer = es_meta_lock(rel, BUFFER_LOCK_SHARE);
-	EsMeta		meta;
-	uint64		next_row;
+	EsOpenRun	open;
+	EsCounters	counters;
+	uint64		end_row = read_end(rel, &open, &counters);
 
-	sizes->rows = 0;
-	sizes->blocks = 0;
-	if (!BufferIsValid(buffer))
-		return;
-	meta = EsPageGetMeta(BufferGetPage(buffer));
-	next_row = es_meta_next_row(rel, buffer);
-	sizes->rows = meta->counters.rows;
-	if (meta->open.npages > 0)
-		sizes->rows += next_row - meta->open.first_row;
-	sizes->rows -= Min(sizes->rows, meta->counters.holes);
-	sizes->blocks = meta->counters.unit_blocks + meta->open.npages;
-	UnlockReleaseBuffer(buffer);
+	sizes->rows = counters.rows;
+	if (open.npages > 0)
+		sizes->rows += end_row - open.first_row;
+	sizes->rows -= Min(sizes->rows, counters.holes);
+	sizes->blocks = counters.unit_blocks + open.npages;
 }
 
 bool
