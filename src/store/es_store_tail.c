@@ -384,8 +384,7 @@ es_tail_close_run(Relation rel, BlockNumber block)
 		xlrec.end_row = es_page_next_row(BufferGetPage(oldbuf));
 		xlrec.first_row = xlrec.end_row;
 		xlrec.nrows = (uint32) (xlrec.end_row - meta->open.first_row);
-		if (xlrec.nrows > 0)
-			write_new_tail(rel, &xlrec, metabuf, oldbuf, InvalidBuffer);
+		write_new_tail(rel, &xlrec, metabuf, oldbuf, InvalidBuffer);
 		UnlockReleaseBuffer(oldbuf);
 		es_meta_remember(rel, meta);
 		UnlockReleaseBuffer(metabuf);
