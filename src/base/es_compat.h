@@ -82,24 +82,12 @@ es_smgropen(EsFileLocator locator)
 static inline void
 es_extend_relation(Relation rel, BlockNumber target)
 {
-#if PG_VERSION_NUM >= 160000
-	while (smgrnblocks(RelationGetSmgr(rel), MAIN_FORKNUM) < target)
-	{
-		Buffer		buffers[64];
-		BlockNumber have = smgrnblocks(RelationGetSmgr(rel), MAIN_FORKNUM);
-		uint32		extended = 0;
-
-		if (have >= target)
-			break;
-		(void) ExtendBufferedRelBy(BMR_REL(rel), MAIN_FORKNUM, NULL, 0,
-								   Min(target - have, lengthof(buffers)),
-								   buffers, &extended);
-		for (uint32 i = 0; i < extended; i++)
-			ReleaseBuffer(buffers[i]);
-	}
-#else
 	if (smgrnblocks(RelationGetSmgr(rel), MAIN_FORKNUM) >= target)
 		return;
+#if PG_VERSION_NUM >= 160000
+	ReleaseBuffer(ExtendBufferedRelTo(BMR_REL(rel), MAIN_FORKNUM, NULL, 0,
+									  target, RBM_NORMAL));
+#else
 	LockRelationForExtension(rel, ExclusiveLock);
 	while (smgrnblocks(RelationGetSmgr(rel), MAIN_FORKNUM) < target)
 		ReleaseBuffer(ReadBufferExtended(rel, MAIN_FORKNUM, P_NEW,
