@@ -50,7 +50,6 @@ typedef RelFileLocator EsFileLocator;
 #define es_locator_spc(l)			((l).spcOid)
 #define es_locator_db(l)			((l).dbOid)
 #define es_locator_number(l)		((l).relNumber)
-#define es_smgr_locator(srel)		((srel)->smgr_rlocator)
 #else
 typedef RelFileNode EsFileLocator;
 
@@ -58,21 +57,7 @@ typedef RelFileNode EsFileLocator;
 #define es_locator_spc(l)			((l).spcNode)
 #define es_locator_db(l)			((l).dbNode)
 #define es_locator_number(l)		((l).relNode)
-#define es_smgr_locator(srel)		((srel)->smgr_rnode)
 #endif
-
-/*
- * Open a file that this backend may just have created.
- */
-static inline SMgrRelation
-es_smgropen(EsFileLocator locator)
-{
-#if PG_VERSION_NUM >= 170000
-	return smgropen(locator, INVALID_PROC_NUMBER);
-#else
-	return smgropen(locator, InvalidBackendId);
-#endif
-}
 
 /*
  * Lengthen the main fork until it has at least "target" blocks; new blocks are
@@ -112,12 +97,6 @@ es_record_locator(XLogReaderState *record, uint8 block_id,
 				  EsFileLocator *locator, BlockNumber *block)
 {
 	XLogRecGetBlockTag(record, block_id, locator, NULL, block);
-}
-
-static inline bool
-es_record_has_block(XLogReaderState *record, int block_id)
-{
-	return XLogRecHasBlockRef(record, block_id);
 }
 
 /* --- table access method: signatures of callbacks --- */

@@ -127,13 +127,6 @@ es_apply_new_tail_page(Page page, const xl_es_new_tail *xlrec)
 }
 
 Size
-es_tail_room_needed(Page page, OffsetNumber offset, Size len)
-{
-	return MAXALIGN(len) +
-		(offset - PageGetMaxOffsetNumber(page)) * sizeof(ItemIdData);
-}
-
-Size
 es_tail_room(Page page)
 {
 	return ((PageHeader) page)->pd_upper - ((PageHeader) page)->pd_lower;
@@ -146,7 +139,8 @@ es_apply_row(Page page, OffsetNumber offset, HeapTupleHeader tuple, uint32 len)
 	OffsetNumber skipped = PageGetMaxOffsetNumber(page) + 1;
 
 	if (offset < skipped ||
-		es_tail_room_needed(page, offset, len) > es_tail_room(page))
+		MAXALIGN(len) + (offset - skipped + 1) * sizeof(ItemIdData) >
+		es_tail_room(page))
 		return false;
 
 	for (; skipped < offset; skipped++)

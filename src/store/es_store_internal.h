@@ -174,8 +174,7 @@ extern void es_apply_spec(Page page, const xl_es_spec *xlrec);
 extern void es_apply_settle(Page page, const xl_es_settle *xlrec,
 							const uint16 *offsets);
 
-/* Room that a tuple needs at a line pointer, and what a page has. */
-extern Size es_tail_room_needed(Page page, OffsetNumber offset, Size len);
+/* Room for tuples and line pointers. */
 extern Size es_tail_room(Page page);
 
 static inline uint64

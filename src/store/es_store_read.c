@@ -316,12 +316,6 @@ surely_visible(HeapTupleHeader tuple, Snapshot snapshot)
 							  snapshot->xmin);
 }
 
-static HTSV_Result
-judge_for_vacuum(HeapTuple tuple, TransactionId oldest_xmin, Buffer buffer)
-{
-	return HeapTupleSatisfiesVacuum(tuple, oldest_xmin, buffer);
-}
-
 /*
  * Decide which rows of the locked page are offered, and copy it.
  */
@@ -376,7 +370,7 @@ take_page(EsReader *reader, Buffer buffer)
 		if (reader->judge == ES_JUDGE_VACUUM)
 		{
 			reader->verdict[reader->noffered] =
-				judge_for_vacuum(&tuple, reader->oldest_xmin, buffer);
+				HeapTupleSatisfiesVacuum(&tuple, reader->oldest_xmin, buffer);
 			offer = true;
 		}
 		else
