@@ -67,8 +67,9 @@
 #define ES_PAGE_FLAG_SETTLED	0x02	/* tail: each row is frozen or known
 										 * aborted, none will be added */
 #define ES_PAGE_FLAG_SUSPECT	0x80	/* who read the page from disk found it
-										 * damaged: check it at every read; not
-										 * in WAL */
+										 * damaged: check it at every read; goes
+										 * to disk and into WAL only with what
+										 * else makes the page go there */
 #define ES_PAGE_FLAGS_KNOWN		0x83
 
 typedef struct EsPageSpecialData
@@ -223,7 +224,7 @@ typedef struct EsCounters
  *	    40      8   life          random at META_INIT
  *	    48     12   locator       tablespace, database, file number when made
  *	    60      4   flags         0
- *	    64      8   gen           bumped when rows leave a place: TRUNC
+ *	    64      8   gen           bumped when rows or blocks leave a place
  *	    72      8   next_unit_id
  *	    80      8   next_row      valid while there is no open run
  *	    88     32   open
