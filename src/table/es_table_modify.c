@@ -39,6 +39,7 @@ typedef struct InsertPlan
 	CommandId	cid;
 	int			options;		/* TABLE_INSERT_* */
 	int			put_flags;
+	bool		bulk;			/* CREATE TABLE AS, COPY and the like */
 } InsertPlan;
 
 static EsInsertWatch *insert_watch = NULL;
@@ -158,15 +159,17 @@ given_position(InsertPlan *plan, TupleTableSlot *slot, bool *isnull)
 }
 
 /*
- * Is the slot the executor's own, for rows of this table or of a partitioned one
- * above it?  Then it gets the values that the storage supplies.  CREATE TABLE AS
- * and REFRESH MATERIALIZED VIEW hand in whatever slot their plan ends with; it
- * belongs to a node that may still need it: Unique compares the next row with it.
+ * Does the slot get the values that the storage supplies?  Yes if it is the
+ * executor's own: for rows of this table, of a partitioned one above it, or of
+ * the partition that an UPDATE takes the row from, which may have slots of any
+ * kind.  CREATE TABLE AS and REFRESH MATERIALIZED VIEW hand in whatever slot
+ * their plan ends with; it belongs to a node that may still need it: Unique
+ * compares the next row with it.
  */
 static bool
-takes_values(TupleTableSlot *slot)
+takes_values(InsertPlan *plan, TupleTableSlot *slot)
 {
-	return TTS_IS_HEAPTUPLE(slot) || TTS_IS_VIRTUAL(slot);
+	return !plan->bulk || TTS_IS_HEAPTUPLE(slot) || TTS_IS_VIRTUAL(slot);
 }
 
 /*
@@ -225,11 +228,13 @@ set_header(InsertPlan *plan, HeapTuple tuple)
 }
 
 static void
-make_plan(InsertPlan *plan, Relation rel, CommandId cid, int options)
+make_plan(InsertPlan *plan, Relation rel, CommandId cid, int options,
+		  BulkInsertState bistate)
 {
 	plan->rel = rel;
 	plan->cid = cid;
 	plan->options = options;
+	plan->bulk = bistate != NULL;
 	plan->put_flags = 0;
 
 	/* as heap: parallel workers cannot insert, an XID cannot be given to them */
@@ -285,7 +290,7 @@ make_row(InsertPlan *plan, TupleTableSlot *slot, EsNewRow *row)
 	if (row->given_row != 0)
 		allow_jump(plan);
 	null_position = plan->roles.position != 0 && isnull;
-	if (null_position && takes_values(slot))
+	if (null_position && takes_values(plan, slot))
 		fill_null_position(plan, slot);
 	if (plan->roles.event_id != 0)
 	{
@@ -305,7 +310,7 @@ make_row(InsertPlan *plan, TupleTableSlot *slot, EsNewRow *row)
 	}
 	else
 		row->tuple = ExecCopySlotHeapTuple(slot);
-	if (null_position && !takes_values(slot))
+	if (null_position && !takes_values(plan, slot))
 		row->tuple = with_position(plan, row->tuple);
 	set_header(plan, row->tuple);
 
@@ -361,9 +366,9 @@ update_slot(InsertPlan *plan, TupleTableSlot *slot, EsNewRow *row)
 		slot->tts_nvalid = 0;
 		hslot->off = 0;
 	}
-	else if (supplied && takes_values(slot))
+	else if (supplied && takes_values(plan, slot))
 	{
-		/* a row that came through a partitioned table: its slot is of no AM */
+		/* a row that came through a partitioned table, or from a partition */
 		ExecForceStoreHeapTuple(heap_copytuple(row->tuple), slot, true);
 	}
 	if (TTS_IS_HEAPTUPLE(slot))
@@ -387,7 +392,7 @@ es_table_tuple_insert(Relation rel, TupleTableSlot *slot, CommandId cid,
 	InsertPlan	plan;
 	EsNewRow	row;
 
-	make_plan(&plan, rel, cid, options);
+	make_plan(&plan, rel, cid, options, bistate);
 	make_row(&plan, slot, &row);
 	es_store_put_rows(rel, &row, 1, plan.put_flags);
 	pgstat_count_heap_insert(rel, 1);
@@ -404,7 +409,7 @@ es_table_tuple_insert_speculative(Relation rel, TupleTableSlot *slot,
 	InsertPlan	plan;
 	EsNewRow	row;
 
-	make_plan(&plan, rel, cid, options);
+	make_plan(&plan, rel, cid, options, bistate);
 	make_row(&plan, slot, &row);
 	es_store_put_speculative(rel, &row, plan.put_flags, token);
 	pgstat_count_heap_insert(rel, 1);
@@ -487,7 +492,7 @@ es_table_multi_insert(Relation rel, TupleTableSlot **slots, int nslots,
 	InsertPlan	plan;
 	EsNewRow   *rows = palloc(nslots * sizeof(EsNewRow));
 
-	make_plan(&plan, rel, cid, options);
+	make_plan(&plan, rel, cid, options, bistate);
 	for (int i = 0; i < nslots; i++)
 		make_row(&plan, slots[i], &rows[i]);
 	es_store_put_rows(rel, rows, nslots, plan.put_flags);

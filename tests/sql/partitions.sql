@@ -108,6 +108,24 @@ CREATE TABLE on_events.loaded AS TABLE on_events.o;
 TRUNCATE on_events.o;
 COPY on_events.o FROM :'file';
 SELECT twin.diff('TABLE on_events.o', 'TABLE on_events.loaded');
+-- A row that an UPDATE moves here from a heap partition gets a number and an id,
+-- in its indexes and in RETURNING too, whatever kind of slot it comes in.
+CREATE TABLE on_events.m (k int, position bigint, entity_id text, event_id uuid DEFAULT '00000000-0000-0000-0000-000000000000') PARTITION BY LIST (k);
+CREATE TABLE on_events.m_heap PARTITION OF on_events.m FOR VALUES IN (0) USING heap;
+CREATE TABLE on_events.m_same PARTITION OF on_events.m FOR VALUES IN (1) USING eventstore;
+CREATE TABLE on_events.m_other (event_id uuid, entity_id text, k int, position bigint) USING eventstore;
+ALTER TABLE on_events.m ATTACH PARTITION on_events.m_other FOR VALUES IN (2);
+CREATE INDEX ON on_events.m (position);
+CREATE INDEX ON on_events.m (event_id);
+INSERT INTO on_events.m SELECT 0, CASE g % 2 WHEN 0 THEN 0 END, 'e' || g FROM generate_series(1, 6) g;
+UPDATE on_events.m SET k = 1 WHERE k = 0 AND entity_id <= 'e3'
+	RETURNING tableoid::regclass, position, entity_id, event_id <> '00000000-0000-0000-0000-000000000000' AS has_id;
+UPDATE on_events.m SET k = 2 WHERE k = 0 AND entity_id >= 'e4'
+	RETURNING tableoid::regclass, position, entity_id, event_id <> '00000000-0000-0000-0000-000000000000' AS has_id;
+SET enable_seqscan = off;
+SELECT tableoid::regclass, position, entity_id FROM on_events.m WHERE position >= 0 ORDER BY 1, 2;
+SELECT count(*) FROM on_events.m WHERE event_id > '00000000-0000-0000-0000-000000000000';
+RESET enable_seqscan;
 -- Rows of a partitioned table through the parent's order.
 CREATE INDEX ON on_events.p (position);
 SELECT count(*) FROM (SELECT position < lag(position) OVER (PARTITION BY tableoid ORDER BY n) AS back FROM on_events.p WHERE n > 0) x WHERE back;
