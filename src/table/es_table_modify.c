@@ -475,6 +475,8 @@ es_table_tuple_complete_speculative(Relation rel, TupleTableSlot *slot,
 		es_store_finish_speculative(rel, number, false);
 		if (tuple != NULL && HeapTupleHasExternal(tuple))
 			heap_toast_delete(rel, tuple, true);
+		if (tuple != NULL)
+			heap_freetuple(tuple);
 		pgstat_count_heap_delete(rel);
 		withdraw_values(rel, slot, number);
 		return;
