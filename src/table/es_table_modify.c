@@ -334,6 +334,34 @@ make_row(InsertPlan *plan, TupleTableSlot *slot, EsNewRow *row)
 }
 
 /*
+ * The row as a slot is to have it that does not hold its tuple: a copy of what
+ * was stored, but with large values as the slot has them.  Those that were
+ * stored out of line go away if the row is withdrawn, and then the slot's are
+ * stored again.
+ */
+static HeapTuple
+tuple_for_slot(InsertPlan *plan, TupleTableSlot *slot, EsNewRow *row)
+{
+	HeapTuple	tuple;
+
+	if (!HeapTupleHasExternal(row->tuple))
+		return heap_copytuple(row->tuple);
+
+	slot_getallattrs(slot);
+	if (row->position_at != 0)
+		slot->tts_values[plan->roles.position - 1] =
+			Int64GetDatum((int64) row->row);
+	if (row->event_id_at != 0)
+		slot->tts_values[plan->roles.event_id - 1] =
+			PointerGetDatum((char *) row->tuple->t_data + row->event_id_at);
+	tuple = heap_form_tuple(RelationGetDescr(plan->rel), slot->tts_values,
+							slot->tts_isnull);
+	set_header(plan, tuple);
+	tuple->t_self = row->tuple->t_self;
+	return tuple;
+}
+
+/*
  * Tell the slot what the storage made of its row.
  */
 static void
@@ -369,7 +397,7 @@ update_slot(InsertPlan *plan, TupleTableSlot *slot, EsNewRow *row)
 	else if (supplied && takes_values(plan, slot))
 	{
 		/* a row that came through a partitioned table, or from a partition */
-		ExecForceStoreHeapTuple(heap_copytuple(row->tuple), slot, true);
+		ExecForceStoreHeapTuple(tuple_for_slot(plan, slot, row), slot, true);
 	}
 	if (TTS_IS_HEAPTUPLE(slot))
 		((HeapTupleTableSlot *) slot)->tuple->t_self = row->tuple->t_self;
