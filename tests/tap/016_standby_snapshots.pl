@@ -17,6 +17,8 @@ $primary->safe_psql('postgres', q{
 	CREATE TABLE t (position bigint NOT NULL DEFAULT 0, entity_id text, k int, filler text) USING eventstore;
 	CREATE INDEX t_k ON t (k);
 	INSERT INTO t (entity_id, k) SELECT 'e', g FROM generate_series(1, 100) g;
+	CREATE UNLOGGED TABLE scratch (n int) USING eventstore;
+	INSERT INTO scratch VALUES (1);
 });
 $primary->backup('start');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
@@ -39,6 +41,11 @@ sub catch_up
 }
 
 catch_up();
+
+# an unlogged table has no file there that could be looked at
+my ($code, undef, $refusal) = $standby->psql('postgres', q{SELECT * FROM eventstore.verify('scratch')});
+like($refusal, qr/cannot access temporary or unlogged relations during recovery/,
+	'verify() refuses an unlogged table');
 
 # rows that come after the snapshot are frozen: replay waits for the snapshot
 my $reader = $standby->background_psql('postgres');
