@@ -99,7 +99,7 @@ $old->stop;
 
 # without the library the new server cannot take the old one's tables
 $new->append_conf('postgresql.conf', q{shared_preload_libraries = ''});
-command_checks_all([ @upgrade, '--check' ], 1, [qr/loadable libraries|problem|fail/i], [], 'the new server needs the library');
+command_checks_all([ @upgrade, '--check' ], 1, [qr/presence of required libraries +fatal/], [], 'the new server needs the library');
 $new->append_conf('postgresql.conf', q{shared_preload_libraries = 'eventstore'});
 
 command_ok([@upgrade], 'pg_upgrade --link');
