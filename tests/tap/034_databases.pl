@@ -103,6 +103,11 @@ is(add_rows($primary, 'by_wal_log', 1001), "301\n1\n100", 'rows go on in one cop
 is(state_of($primary, 'by_file_copy'), $template, 'and not in the other');
 is(add_rows($primary, 'by_file_copy', 1001), "301\n1\n100", 'rows go on in the other');
 is(state_of($primary, 'template1'), $template, 'and not in the template');
+my ($one, $two) = map {
+	$primary->safe_psql($_, q{
+		INSERT INTO orders (entity_id, event_type, recorded_at) VALUES ('o', 'x', '2026-01-01') RETURNING position, event_id})
+} qw(by_wal_log by_file_copy);
+is($one, $two, 'the copies have the same key: the same id for the same position and time');
 my %state = map { $_ => state_of($primary, $_) } qw(by_wal_log by_file_copy);
 foreach my $db (sort keys %state)
 {
@@ -165,7 +170,7 @@ $primary->safe_psql('postgres', q{ALTER DATABASE by_file_copy SET TABLESPACE sec
 is(state_of($primary, 'by_file_copy'), $state{by_file_copy}, 'a database in another tablespace');
 same_on_standby('by_file_copy', $state{by_file_copy}, 'a database in another tablespace');
 $primary->safe_psql('postgres', q{ALTER DATABASE by_file_copy RENAME TO renamed});
-is(add_rows($primary, 'renamed', 4001) =~ s/\n.*//sr, '302', 'rows go on');
+is(add_rows($primary, 'renamed', 4001) =~ s/\n.*//sr, '303', 'rows go on');
 $state{renamed} = state_of($primary, 'renamed');
 unlike($state{renamed}, qr/problem/, 'a database in another tablespace: sound, with more rows');
 $primary->stop('immediate');
@@ -177,7 +182,7 @@ same_on_standby($_, $state{$_}, "$_, after moves") foreach qw(by_wal_log renamed
 $primary->stop;
 $standby->promote;
 is(state_of($standby, $_), $state{$_}, "$_: after the promotion") foreach qw(by_wal_log renamed crash_file_copy);
-is(add_rows($standby, 'crash_file_copy', 4001) =~ s/\n\d+$//r, "303\n0", 'rows go on after the promotion; unlogged tables are empty');
+is(add_rows($standby, 'crash_file_copy', 4001) =~ s/\n\d+$//r, "304\n0", 'rows go on after the promotion; unlogged tables are empty');
 unlike(state_of($standby, 'crash_file_copy'), qr/problem/, 'sound after the promotion');
 
 $standby->stop;
