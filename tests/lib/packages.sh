@@ -97,6 +97,18 @@ install_packages()
 	rm -f "$log"
 }
 
+# An output plugin, for Debian's servers; the test that uses it is skipped without.
+want_wal2json()
+{
+	local version
+
+	[[ $PG_CONFIG =~ ^/usr/lib/postgresql/([0-9]+)/bin/pg_config$ ]] || return 0
+	version=${BASH_REMATCH[1]}
+	[ ! -e "/usr/lib/postgresql/$version/lib/wal2json.so" ] || return 0
+	apt-cache show "postgresql-$version-wal2json" >/dev/null 2>&1 || return 0
+	missing+=("postgresql-$version-wal2json")
+}
+
 # Makes sure that "build" or "test" (which is more) can begin.
 prepare_machine()
 {
@@ -113,6 +125,7 @@ prepare_machine()
 			missing+=(perl)
 		fi
 		perl -MIPC::Run -e 1 2>/dev/null || missing+=(libipc-run-perl)
+		want_wal2json
 	fi
 	[ ${#missing[@]} = 0 ] || install_packages "${missing[@]}"
 }
