@@ -567,7 +567,8 @@ es_table_refuse_change(Relation rel, const char *operation)
 
 /*
  * The executor's hook refuses statements before their first row.  These are
- * reached by what does not start there: logical replication's apply worker.
+ * reached by what it cannot know of: changes that logical replication applies,
+ * and a row for a partitioned table that ON CONFLICT DO UPDATE meets here.
  */
 TM_Result
 es_table_tuple_delete(Relation rel, ItemPointer tid, CommandId cid,
