@@ -70,6 +70,7 @@ SELECT count(*) FROM copy;
 -- Its options.
 VACUUM (DISABLE_PAGE_SKIPPING, SKIP_LOCKED, INDEX_CLEANUP off, TRUNCATE off) e;
 VACUUM (INDEX_CLEANUP on, TRUNCATE on, PARALLEL 2, PROCESS_TOAST on) e;
+SELECT pg_stat_force_next_flush();
 VACUUM (ANALYZE) e (b);
 SELECT reltuples = (SELECT count(*) FROM e) AS exact FROM pg_class WHERE oid = 'e'::regclass;
 BEGIN;
