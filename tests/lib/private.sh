@@ -78,7 +78,7 @@ continue_privately()
 		say "Working in $work."
 	fi
 	for name in ${!PG*} ${!MAKE*} MFLAGS CDPATH ENV BASH_ENV; do
-		[ "$name" = PG_CONFIG ] || unset "$name"
+		[[ $name = PG_CONFIG || $name = PG_TEST_* ]] || unset "$name"
 	done
 	export EVENTSTORE_WORK=$work HOME=$work/home TMPDIR=$work/tmp LC_ALL=C
 	cd "$work" || die "cannot enter $work"

@@ -15,6 +15,7 @@ use Time::HiRes qw(usleep);
 our @EXPORT = qw(
   new_server
   has_stop_points
+  wants_long
   problems_of
   is_sound
   rows_of
@@ -54,6 +55,12 @@ sub has_stop_points
 	return $node->safe_psql($db // 'postgres',
 		q{SELECT count(*) FROM pg_settings WHERE name = 'eventstore.stop_point'})
 	  eq '1';
+}
+
+# Cases that take longer are asked for: PG_TEST_EXTRA has the word "long".
+sub wants_long
+{
+	return ($ENV{PG_TEST_EXTRA} // '') =~ /\blong\b/;
 }
 
 # Everything that eventstore.verify finds in a database, one line each.
