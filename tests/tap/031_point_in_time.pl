@@ -88,6 +88,7 @@ sub after_target
 	  {
 		what => $what,
 		settings => \%settings,
+		long => $what =~ /^a (?:place|transaction)/,
 		prepared => "at_$k",
 		state => $primary->safe_psql('postgres', "$state; $by_index"),
 		end => $primary->safe_psql('postgres', 'SELECT max(position) FROM events')
@@ -136,6 +137,7 @@ push @targets,
 	%{ $targets[-1] },
 	what => 'before a transaction',
 	settings => { recovery_target_xid => $xid, recovery_target_inclusive => 'off' },
+	long => 0,
 	without => q{entity_id = 'transaction'}
   };
 
@@ -161,6 +163,8 @@ foreach my $session (@sessions)
 
 foreach my $target (@targets)
 {
+	next if $target->{long} && !wants_long();
+
 	my $what = $target->{what};
 	my $name = 'to_' . $what =~ tr/ /_/r;
 	my $node = PostgreSQL::Test::Cluster->new($name);

@@ -103,15 +103,18 @@ sub check_restored
 
 # ---- into a database that has the extension, by who is no superuser ----
 
-foreach my $case (
+my @cases = (
+	[ 'on conflict', [ '-Fp', '--inserts', '--on-conflict-do-nothing', '--rows-per-insert=50' ], undef ],
+	[ 'custom', ['-Fc'], [ '-j', '3' ] ]);
+push @cases, (
 	[ 'plain', [ '-Fp' ], undef ],
 	[ 'inserts', [ '-Fp', '--inserts' ], undef ],
-	[ 'on conflict', [ '-Fp', '--inserts', '--on-conflict-do-nothing', '--rows-per-insert=50' ], undef ],
 	[ 'columns', [ '-Fp', '--column-inserts', '--disable-dollar-quoting' ], undef ],
 	[ 'tar', ['-Ft'], [] ],
-	[ 'custom', ['-Fc'], [ '-j', '3' ] ],
 	[ 'one transaction', ['-Fc'], ['--single-transaction'] ],
 	[ 'directory', [ '-Fd', '-j', '2' ], [ '-j', '2' ] ])
+  if wants_long();
+foreach my $case (@cases)
 {
 	my ($what, $dump, $restore) = @$case;
 	my $db = $what =~ tr/ /_/r;
