@@ -35,6 +35,10 @@ Totals		totals;
 /* Savepoints sp1 .. sp<depth> of the session's transaction. */
 static int	depths[MAX_SESSIONS];
 
+/* Steps at which a storm and a crash are due. */
+static int	storm_at;
+static int	crash_at;
+
 /* Numbers of prepared transactions that wait for their end. */
 static int	prepared[MAX_PREPARED];
 static int	nprepared;
@@ -162,16 +166,56 @@ end_prepared(int session)
 	prepared[i] = prepared[--nprepared];
 }
 
-/* The session's backend is killed, in whatever state it is. */
+/* The session's backend is ended, in whatever state it is. */
 static void
 terminate_session(int session)
 {
 	ask(session, COMPARE_TERMINATE, "SELECT pg_terminate_backend("
 		"pg_backend_pid())");
+}
+
+/* A session is new, and knows nothing of the one before it. */
+static void
+follow_loss(int session)
+{
+	round_state.lost[session] = false;
+	depths[session] = 0;
 	forget_cursors(session, -100);
 	for (int i = round_state.ntables - 1; i >= 0; i--)
 		if (round_state.tables[i].owner == session)
 			table_drop(&round_state.tables[i]);
+}
+
+static void
+follow_losses(void)
+{
+	for (int i = 0; i < options.sessions; i++)
+		if (round_state.lost[i])
+			follow_loss(i);
+}
+
+/* End every transaction. */
+static void
+decide_all(void)
+{
+	for (int i = 0; i < options.sessions && !round_state.over; i++)
+	{
+		if (side_status(i) == PQTRANS_INTRANS && chance(70))
+			commit(i);
+		else if (side_status(i) != PQTRANS_IDLE)
+			rollback(i);
+	}
+	while (nprepared > 0 && !round_state.over)
+		end_prepared(0);
+}
+
+static void
+begin_storm(int session)
+{
+	(void) session;
+	decide_all();
+	if (!round_state.over)
+		storm();
 }
 
 /*
@@ -269,6 +313,7 @@ static const Action idle_actions[] =
 	{"end prepared", 8, end_prepared},
 	{"choose settings", 12, choose_settings},
 	{"skew", 3, skew},
+	{"storm", 1, begin_storm},
 	{"terminate", 1, terminate_session},
 	{NULL, 0, NULL}
 };
@@ -315,17 +360,31 @@ act(int session, const Action *const lists[])
 			}
 }
 
+/* A storm and a crash in every round, rare as they are otherwise. */
 static void
-take_step(void)
+choose_due_steps(void)
+{
+	storm_at = random_below(1 + options.steps / 2);
+	crash_at = options.steps / 4 + random_below(1 + options.steps / 2);
+}
+
+static void
+take_step(int number)
 {
 	static const Action *const idle[] = {idle_actions, maintenance_actions,
-	read_actions, write_actions, ddl_actions, NULL};
+		read_actions, write_actions, ddl_actions, alter_actions, upset_actions,
+	replica_actions, NULL};
 	static const Action *const transaction[] = {transaction_actions,
-	read_actions, write_actions, ddl_actions, NULL};
+		read_actions, write_actions, ddl_actions, alter_actions, upset_actions,
+	replica_actions, NULL};
 	static const Action *const failed[] = {failed_actions, NULL};
 	int			session = random_below(options.sessions);
 
-	switch (side_status(session))
+	if (number == storm_at)
+		begin_storm(session);
+	else if (number == crash_at && side_status(session) != PQTRANS_INERROR)
+		crash(session);
+	else switch (side_status(session))
 	{
 		case PQTRANS_IDLE:
 			act(session, idle);
@@ -336,6 +395,7 @@ take_step(void)
 		default:
 			act(session, transaction);
 	}
+	follow_losses();
 	for (int i = 0; i < options.sessions; i++)
 		follow_end(i);
 }
@@ -350,10 +410,15 @@ begin_round(void)
 	round_state.next_n = 1;
 	round_state.next_jump = 0;
 	round_state.over = false;
+	round_state.unordered = false;
+	round_state.stormy = false;
+	round_state.held[0] = '\0';
+	memset(round_state.lost, 0, sizeof(round_state.lost));
 	nprepared = 0;
 	memset(depths, 0, sizeof(depths));
 	random_seed(options.seed);
-	side_begin_round(options.sessions);
+	choose_due_steps();
+	step_begin_round(options.sessions);
 	for (int i = 0; i < MAX_SESSIONS; i++)
 		forget_cursors(i, -100);
 	for (int i = 0; i < FIRST_TABLES; i++)
@@ -363,15 +428,7 @@ begin_round(void)
 static void
 end_round(void)
 {
-	for (int i = 0; i < options.sessions && !round_state.over; i++)
-	{
-		if (side_status(i) == PQTRANS_INTRANS && chance(70))
-			commit(i);
-		else if (side_status(i) != PQTRANS_IDLE)
-			rollback(i);
-	}
-	while (nprepared > 0 && !round_state.over)
-		end_prepared(0);
+	decide_all();
 
 	/* Backwards, since tables that are gone are forgotten on the way. */
 	for (int i = round_state.ntables - 1; i >= 0 && !round_state.over; i--)
@@ -383,6 +440,10 @@ end_round(void)
 		if (i < round_state.ntables && !round_state.over)
 			check_table(session, &round_state.tables[i]);
 	}
+	if (round_state.over)
+		return;
+	follow_tables(0);
+	compare_changes(0);
 }
 
 static void
@@ -396,7 +457,7 @@ run_rounds(void)
 		begin_round();
 		for (int i = 0; i < options.steps && !round_state.over &&
 			 time(NULL) < end; i++)
-			take_step();
+			take_step(i);
 		end_round();
 		totals.rounds++;
 		options.seed++;
@@ -404,6 +465,10 @@ run_rounds(void)
 	if (totals.tolerated > 0)
 		printf("%ld serialization failures of one side alone, in %ld rounds\n",
 			   totals.tolerated, totals.rounds);
+	printf("%ld interruptions, %ld crashes, %ld storms, %ld answers of the standby "
+		   "(%ld ended by replay), %ld changes decoded\n", totals.interrupted,
+		   totals.crashes, totals.storms, totals.followed, totals.conflicts,
+		   totals.decoded);
 	printf("ok: %ld transactions, %ld statements, %ld comparisons, seed %llu\n",
 		   totals.transactions, totals.statements, totals.comparisons,
 		   (unsigned long long) seed);
@@ -425,6 +490,9 @@ usage(void)
 			"    --steps=N      in a round (400)\n"
 			"    --am=NAME      access method to compare with heap (eventstore)\n"
 			"    --replay=FILE  run a script; --reduce: and shorten it\n"
+			"    --restart=COMMAND  restarts the server at once; for crashes too\n"
+			"    --standby=CONNINFO  of the server; is compared too\n"
+			"    --slot=NAME    of test_decoding, made if need be; the same\n"
 			"    --verbose      print each step\n");
 	exit(2);
 }
@@ -443,6 +511,9 @@ parse_options(int argc, char **argv)
 		{"am", required_argument, NULL, 'a'},
 		{"replay", required_argument, NULL, 'f'},
 		{"reduce", no_argument, NULL, 'x'},
+		{"restart", required_argument, NULL, 'k'},
+		{"standby", required_argument, NULL, 'b'},
+		{"slot", required_argument, NULL, 'l'},
 		{"verbose", no_argument, NULL, 'v'},
 		{NULL, 0, NULL, 0}
 	};
@@ -478,6 +549,15 @@ parse_options(int argc, char **argv)
 				break;
 			case 'f':
 				options.replay = optarg;
+				break;
+			case 'k':
+				options.restart = optarg;
+				break;
+			case 'b':
+				options.standby = optarg;
+				break;
+			case 'l':
+				options.slot = optarg;
 				break;
 			case 'x':
 				options.reduce = true;

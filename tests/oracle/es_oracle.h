@@ -6,17 +6,26 @@
  *
  * A side is a schema with a connection per session.  Both sides get the same
  * statements in the same order, one at a time, so that a session, its
- * transactions, cursors and locks on one side mirror those on the other.
+ * transactions, cursors and locks on one side mirror those on the other.  Only
+ * in a storm do the sessions run at once: see es_oracle_queue.c.
  *
  * Files, each using only those above it:
  *	  es_oracle_answer.c	what a server answers, and how two answers compare
- *	  es_oracle_side.c		connections; one step on both sides
+ *	  es_oracle_side.c		connections; one statement on both sides
+ *	  es_oracle_interrupt.c	statements that are cancelled, ended, killed
+ *	  es_oracle_queue.c		statements of all sessions at once
+ *	  es_oracle_follow.c	the same tables on a standby and in a slot
+ *	  es_oracle_step.c		one step, of whatever kind
  *	  es_oracle_script.c	steps in a file: writing, replaying, shortening
  *	  es_oracle_round.c		random numbers, the steps so far, the report
  *	  es_oracle_table.c		tables as the generator knows them, columns, values
- *	  es_oracle_ddl.c		definitions: tables, columns, indexes, maintenance
+ *	  es_oracle_ddl.c		definitions: tables, indexes, maintenance
+ *	  es_oracle_alter.c		columns, constraints, partitions, policies
  *	  es_oracle_write.c		rows in
  *	  es_oracle_read.c		rows out, cursors, checks
+ *	  es_oracle_upset.c		cancels, timeouts, crashes
+ *	  es_oracle_storm.c		what all sessions do at once
+ *	  es_oracle_replica.c	looks at the standby and at the slot
  *	  es_oracle.c			options, transactions, rounds, the report
  *
  * IDENTIFICATION
@@ -43,6 +52,22 @@
 #define SIDE_STORE		1
 #define SIDES			2
 
+/* How an interruption is delivered: "distance" of a step that is cancelled. */
+typedef enum Delivery
+{
+	BY_FUNCTION,				/* pg_cancel_backend() */
+	BY_CLIENT,					/* as libpq does it */
+	BY_LOCK_TIMEOUT,
+	DELIVERIES,
+	BY_STATEMENT_TIMEOUT
+} Delivery;
+
+/* Key of the advisory lock that pause() and stop points wait for. */
+#define STOP_LOCK		"6543210"
+
+#define LOCK_TIMEOUT		"20"
+#define STATEMENT_TIMEOUT	"'120s'"
+
 #define MAX_SESSIONS	16
 #define MAX_TABLES		24
 #define MAX_COLUMNS		48
@@ -54,6 +79,10 @@ typedef struct Options
 	const char *dbname;
 	const char *am;				/* access method of the store's side */
 	const char *replay;			/* script to run instead of random steps */
+	const char *restart;		/* command that restarts the server at once;
+								 * NULL: no crashes */
+	const char *standby;		/* connection string, or NULL */
+	const char *slot;			/* logical slot to be made, or NULL */
 	uint64_t	seed;
 	int			seconds;
 	int			sessions;
@@ -70,6 +99,12 @@ typedef struct Totals
 	long		statements;
 	long		comparisons;	/* answers and rows */
 	long		tolerated;		/* serialization failures of one side alone */
+	long		interrupted;	/* statements that were cancelled or ended */
+	long		crashes;
+	long		storms;
+	long		followed;		/* answers of the standby */
+	long		conflicts;		/* transactions there that replay ended */
+	long		decoded;		/* changes that the slot sent */
 	long		rounds;
 } Totals;
 
@@ -92,15 +127,42 @@ typedef enum Compare
 	COMPARE_FETCH,				/* moves in one: see es_oracle_side.c */
 	COMPARE_COMMIT,				/* commits; a conflict found on heap must be
 								 * found on the other side */
-	COMPARE_TERMINATE			/* not a statement: ends the session's backend */
+	COMPARE_TERMINATE,			/* not a statement: ends the session's backend */
+
+	/* es_oracle_interrupt.c */
+	COMPARE_CANCEL,				/* cancelled where it waits, if it does */
+	COMPARE_TIMEOUT,			/* the same, by statement_timeout: has to wait */
+	COMPARE_END,				/* the same, the session is ended */
+	COMPARE_EXPIRE,				/* the session ends by itself afterwards */
+	COMPARE_ANYTIME,			/* cancelled after "distance" microseconds;
+								 * leaves nothing behind */
+	COMPARE_PAUSE,				/* store: cancelled at a stop point, if it comes
+								 * there; then heap is cancelled too */
+	COMPARE_CRASH,				/* store: may crash at a stop point, or is
+								 * killed after "distance" microseconds */
+	COMPARE_RESTART,			/* not a statement: the server is restarted */
+
+	/* es_oracle_queue.c */
+	COMPARE_STATE,				/* SQLSTATE alone, and no command tag */
+	COMPARE_ONCE,				/* done, or a duplicate of another session's */
+	COMPARE_JOIN,				/* not a statement: the queued ones run */
+
+	/* es_oracle_follow.c */
+	COMPARE_STANDBY,			/* asked on the standby */
+	COMPARE_HOLD,				/* the same in a transaction that stays open */
+	COMPARE_DECODE				/* not a statement: what the slot sends; with
+								 * "distance", in any order */
 } Compare;
 
 typedef struct Step
 {
 	int			session;
 	Compare		compare;
-	char		cursor[16];		/* for COMPARE_DECLARE and _FETCH */
-	int			distance;		/* COMPARE_FETCH: rows to move, < 0 backward */
+	char		cursor[32];		/* for COMPARE_DECLARE and _FETCH; of _PAUSE and
+								 * _CRASH the stop point */
+	int			distance;		/* COMPARE_FETCH: rows to move, < 0 backward;
+								 * others: see there */
+	bool		queued;			/* runs at the next COMPARE_JOIN */
 	char	   *sql;			/* for the store's side, one line */
 	char	   *heap_sql;		/* for the heap's side; NULL: the same */
 	char	   *data;			/* COPY .. FROM STDIN: what follows */
@@ -129,11 +191,19 @@ typedef struct Answer
 #define CODE_LOST		"08006"
 #define CODE_CONFLICT	"40001"
 #define CODE_TOO_LARGE	"54000"
+#define CODE_CANCELED	"57014"
+#define CODE_NO_LOCK	"55P03"
+#define CODE_DUPLICATE	"23505"
 
+extern bool answer_send(PGconn *conn, const char *sql, Answer *answer);
+extern bool answer_is_ready(PGconn *conn, int milliseconds);
+extern bool answer_take(PGconn *conn, const char *data, Answer *answer);
+extern void answer_collect(PGconn *conn, const char *data, Answer *answer);
 extern void answer_ask(PGconn *conn, const char *sql, const char *data,
 					   Answer *answer);
 extern void answer_clear(Answer *answer);
 extern bool answer_failed(const Answer *answer);
+extern bool answer_is(const Answer *answer, const char *code);
 extern void answers_print(PQExpBuffer out, const Answer answers[SIDES]);
 extern bool answers_agree(const Answer *heap, const Answer *store,
 						  Compare compare, bool same_sql);
@@ -151,16 +221,53 @@ typedef enum Verdict
 								 * session was rolled back on both */
 	VERDICT_DIVERGED,			/* the same, at commit: the sides no longer
 								 * hold the same rows */
+	VERDICT_CRASHED,			/* all sessions are new */
 	VERDICT_DIFFERENT
 } Verdict;
 
 extern void side_begin_round(int sessions);
 extern Verdict side_run(const Step *step, Answer answers[SIDES],
 						PQExpBuffer why);
+extern Verdict side_compare(const Step *step, Answer answers[SIDES],
+							PQExpBuffer why);
 extern PGTransactionStatusType side_status(int session);
+extern PGconn *side_control(void);
+extern PGconn *side_session(int side, int session);
+extern const char *side_sql(int side, const Step *step);
+extern void side_must(PGconn *conn, const char *sql);
+extern void side_flush(void);
+extern void side_set_up(PGconn *conn, int side);
+extern void side_reopen(int session);
+extern void side_reopen_all(void);
+extern bool side_has_stop_points(void);
 extern char *side_copy_out(const char *sql);
 extern bool side_has_amcheck(void);
 extern void side_print_setup(FILE *file);
+
+/* ----------------------------------------------------------------
+ * es_oracle_interrupt.c, es_oracle_queue.c, es_oracle_follow.c
+ * ----------------------------------------------------------------
+ */
+
+extern Verdict interrupt_run(const Step *step, Answer answers[SIDES],
+							 PQExpBuffer why);
+
+extern void queue_clear(void);
+extern void queue_add(const Step *step);
+extern Verdict queue_run(Answer answers[SIDES], PQExpBuffer why);
+
+extern void follow_begin_round(void);
+extern Verdict follow_run(const Step *step, Answer answers[SIDES],
+						  PQExpBuffer why);
+
+/* ----------------------------------------------------------------
+ * es_oracle_step.c
+ * ----------------------------------------------------------------
+ */
+
+extern void step_begin_round(int sessions);
+extern Verdict step_run(const Step *step, Answer answers[SIDES],
+						PQExpBuffer why);
 
 /* ----------------------------------------------------------------
  * es_oracle_script.c
@@ -206,6 +313,8 @@ typedef struct Column
 	const Type *type;			/* NULL: none that values are made for */
 	bool		required;		/* NOT NULL */
 	bool		computed;		/* generated: not to be written */
+	bool		numbered;		/* by a sequence */
+	bool		plain;			/* values stay in the row */
 } Column;
 
 typedef struct Columns
@@ -220,6 +329,7 @@ typedef struct Table
 	int			creator;		/* session */
 	int			owner;			/* session of a temporary table; else -1 */
 	bool		partitioned;
+	int			partitioning;	/* by range, hash or list */
 	bool		matview;
 	bool		position;		/* has that role; "given" tells whose ids are
 								 * the writer's */
@@ -241,6 +351,11 @@ typedef struct Round
 	int64_t		next_n;			/* next row's n */
 	int			next_jump;		/* of positions, to so many millions */
 	bool		over;			/* the sides diverged lawfully */
+	char		held[8000];		/* query of the standby's open transaction */
+	bool		lost[MAX_SESSIONS]; /* the session is new, take_step has to know */
+	bool		unordered;		/* since the last look at the slot: rows came in
+								 * any order .. */
+	bool		stormy;			/* .. and in any transaction */
 } Round;
 
 extern Round round_state;
@@ -256,9 +371,17 @@ extern const Answer *ask(int session, Compare compare, const char *sql);
 extern const Answer *ask_sides(int session, Compare compare, const char *sql,
 							   const char *heap_sql);
 extern const Answer *ask_step(Step *step);
+extern void ask_later(int session, Compare compare, const char *sql,
+					  const char *data);
+extern const Answer *ask_with(int session, Compare compare, const char *sql,
+							  const char *cursor, int distance);
+extern const char *new_name(const char *prefix);
+extern const char *pick(const char *const *list, int n);
+#define PICK(list)	pick(list, sizeof(list) / sizeof(list[0]))
 extern const char *on_store(const char *sql, const char *heap_sql);
 
 extern Table *table_add(int session);
+extern const char *partition_bound(const Table *table, int i);
 extern Table *table_pick(int session);
 extern void table_drop(Table *table);
 extern bool table_columns(int session, Table *table, Columns *columns);
@@ -287,6 +410,22 @@ extern void values_choose(Values *values, const Columns *columns);
 extern const char *values_row(const Values *values, const char *i);
 extern void values_free(Values *values);
 
+/* A statement under construction: a table, its columns, values for n rows. */
+typedef struct Write
+{
+	Table	   *table;
+	Columns		columns;
+	Values		values;
+	int			nrows;
+	int64_t		first;			/* n of the first row */
+} Write;
+
+extern bool begin_write_to(int session, Table *table, Write *write,
+						   int max_rows);
+extern bool begin_write(int session, Write *write, int max_rows);
+extern const char *insert_into(const Write *write);
+extern const char *series(const Write *write);
+
 /* ----------------------------------------------------------------
  * Actions: each does one thing that makes sense in a session's state
  * ----------------------------------------------------------------
@@ -299,15 +438,24 @@ typedef struct Action
 	void		(*act) (int session);
 } Action;
 
-/* in any transaction that has not failed, or outside one; NULL-terminated */
+/* in any transaction that has not failed, or outside one; end: no name */
 extern const Action ddl_actions[];
+extern const Action alter_actions[];
 extern const Action write_actions[];
 extern const Action read_actions[];
+extern const Action upset_actions[];
+extern const Action replica_actions[];
 
 /* outside a transaction block only */
 extern const Action maintenance_actions[];
 
 #define FEW_KEYS	20
+
+extern const char *select_list(const Columns *columns, bool all);
+extern void storm(void);
+extern void crash(int session);
+extern void compare_changes(int session);
+extern void follow_tables(int session);
 
 extern void create_table(int session);
 extern void insert_with_few_keys(int session, Table *table);

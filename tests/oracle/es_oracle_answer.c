@@ -143,6 +143,66 @@ take_result(PGconn *conn, PGresult *result, const char *data, Answer *answer)
 	}
 }
 
+/* Send a statement.  false: it could not be, which is then the answer. */
+bool
+answer_send(PGconn *conn, const char *sql, Answer *answer)
+{
+	memset(answer, 0, sizeof(*answer));
+	strcpy(answer->code, "00000");
+	answer->message = strdup("");
+	if (PQsendQuery(conn, sql))
+		return true;
+	put_error(answer, CODE_LOST, PQerrorMessage(conn));
+	answer->status = PQtransactionStatus(conn);
+	return false;
+}
+
+/* Wait so long for something to take.  true: the next take will not wait. */
+bool
+answer_is_ready(PGconn *conn, int milliseconds)
+{
+	struct pollfd fd;
+
+	if (!PQisBusy(conn))
+		return true;
+	fd.fd = PQsocket(conn);
+	fd.events = POLLIN;
+	if (poll(&fd, 1, milliseconds) > 0 && !PQconsumeInput(conn))
+		return true;
+	return !PQisBusy(conn);
+}
+
+/* Take the next part of the answer.  false: that was all. */
+bool
+answer_take(PGconn *conn, const char *data, Answer *answer)
+{
+	PGresult   *result = PQgetResult(conn);
+
+	if (result != NULL)
+	{
+		take_result(conn, result, data, answer);
+		PQclear(result);
+		return true;
+	}
+	answer->status = PQtransactionStatus(conn);
+	return false;
+}
+
+/* Collect all that comes back. */
+void
+answer_collect(PGconn *conn, const char *data, Answer *answer)
+{
+	do
+	{
+		if (!wait_for_result(conn))
+		{
+			put_error(answer, CODE_LOST, "no answer for a long time");
+			answer->status = PQtransactionStatus(conn);
+			break;
+		}
+	} while (answer_take(conn, data, answer));
+}
+
 /*
  * Send a statement, with what follows COPY .. FROM STDIN if not NULL, and
  * collect all that comes back.  Any answer that was there before is lost:
@@ -151,30 +211,8 @@ take_result(PGconn *conn, PGresult *result, const char *data, Answer *answer)
 void
 answer_ask(PGconn *conn, const char *sql, const char *data, Answer *answer)
 {
-	PGresult   *result;
-
-	memset(answer, 0, sizeof(*answer));
-	strcpy(answer->code, "00000");
-	answer->message = strdup("");
-
-	if (!PQsendQuery(conn, sql))
-		put_error(answer, CODE_LOST, PQerrorMessage(conn));
-	else
-	{
-		for (;;)
-		{
-			if (!wait_for_result(conn))
-			{
-				put_error(answer, CODE_LOST, "no answer for a long time");
-				break;
-			}
-			if ((result = PQgetResult(conn)) == NULL)
-				break;
-			take_result(conn, result, data, answer);
-			PQclear(result);
-		}
-	}
-	answer->status = PQtransactionStatus(conn);
+	if (answer_send(conn, sql, answer))
+		answer_collect(conn, data, answer);
 }
 
 void
@@ -193,17 +231,31 @@ answer_failed(const Answer *answer)
 	return strcmp(answer->code, "00000") != 0;
 }
 
-/* What both sides said, and their rows from the first that differs on. */
+bool
+answer_is(const Answer *answer, const char *code)
+{
+	return strcmp(answer->code, code) == 0;
+}
+
+/*
+ * What both sides said, and their rows from the first that differs on; of that
+ * one the part that does.
+ */
 void
 answers_print(PQExpBuffer out, const Answer answers[SIDES])
 {
 	const Answer *heap = &answers[SIDE_HEAP];
 	const Answer *store = &answers[SIDE_STORE];
 	int			first = 0;
+	int			at = 0;
 
 	while (first < heap->nrows && first < store->nrows &&
 		   strcmp(heap->rows[first], store->rows[first]) == 0)
 		first++;
+	if (first < heap->nrows && first < store->nrows)
+		while (heap->rows[first][at] == store->rows[first][at])
+			at++;
+	at = at < PRINTED_BYTES / 2 ? 0 : at - PRINTED_BYTES / 2;
 	for (int side = 0; side < SIDES; side++)
 	{
 		const Answer *answer = &answers[side];
@@ -214,7 +266,7 @@ answers_print(PQExpBuffer out, const Answer answers[SIDES])
 						  answer->nrows, first + 1);
 		for (int i = first; i < answer->nrows && i < first + PRINTED_ROWS; i++)
 			appendPQExpBuffer(out, "    %.*s\n", PRINTED_BYTES,
-							  answer->rows[i]);
+							  answer->rows[i] + (i == first ? at : 0));
 	}
 }
 
@@ -251,8 +303,14 @@ answers_agree(const Answer *heap, const Answer *store, Compare compare,
 			  bool same_sql)
 {
 	totals.comparisons++;
+	if (compare == COMPARE_ONCE && strcmp(heap->code, store->code) != 0)
+		return heap->status == store->status &&
+			(!answer_failed(heap) || answer_is(heap, CODE_DUPLICATE)) &&
+			(!answer_failed(store) || answer_is(store, CODE_DUPLICATE));
 	if (strcmp(heap->code, store->code) != 0 || heap->status != store->status)
 		return false;
+	if (compare == COMPARE_STATE || compare == COMPARE_ONCE)
+		return true;
 	if (same_sql && strcmp(heap->code, CODE_TOO_LARGE) != 0 &&
 		strcmp(heap->message, store->message) != 0)
 		return false;

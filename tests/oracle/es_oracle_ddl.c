@@ -11,20 +11,6 @@
 
 #include "es_oracle.h"
 
-static const char *
-new_name(const char *prefix)
-{
-	return text("%s%d", prefix, ++round_state.next_name);
-}
-
-static const char *
-pick(const char *const *list, int n)
-{
-	return list[random_below(n)];
-}
-
-#define PICK(list)	pick(list, sizeof(list) / sizeof(list[0]))
-
 /* A table with that flag which the session may see; NULL: none found. */
 static Table *
 pick_parent(void)
@@ -100,25 +86,15 @@ append_constraints(PQExpBuffer out, const Table *table)
 }
 
 static void
-create_partitions(int session, Table *table, int kind)
+create_partitions(int session, Table *table)
 {
-	static const char *const bounds[][3] = {
-		{"FROM (MINVALUE) TO (700)", "FROM (700) TO (5000)", NULL},
-		{"WITH (MODULUS 3, REMAINDER 0)", "WITH (MODULUS 3, REMAINDER 1)",
-		"WITH (MODULUS 3, REMAINDER 2)"},
-		{"IN (1, 2, 3, 4, 5, 6, 7)", "IN (8, 9, 10, NULL)", NULL},
-	};
-
 	/* With positions, a heap table among them would be told apart. */
 	table->mixed = !table->position && chance(30);
 	for (int i = 0; i < 3; i++)
 	{
-		const char *bound = bounds[kind][i];
-
 		ask(session, COMPARE_CODE,
-			text("CREATE TABLE %s_p%d PARTITION OF %s %s%s %s", table->name, i,
-				 table->name, bound ? "FOR VALUES " : "",
-				 bound ? bound : "DEFAULT",
+			text("CREATE TABLE %s_p%d PARTITION OF %s %s %s", table->name, i,
+				 table->name, partition_bound(table, i),
 				 table->mixed && i == 1 ? "USING heap" : ""));
 	}
 }
@@ -188,7 +164,6 @@ create_plain(int session, Table *table)
 	PQExpBufferData columns;
 	const char *kind = "";
 	const char *partition_by = "";
-	int			partitioning = -1;
 	const char *heap_sql;
 
 	initPQExpBuffer(&columns);
@@ -203,9 +178,9 @@ create_plain(int session, Table *table)
 	else if (chance(20))
 	{
 		table->partitioned = true;
-		partitioning = random_below(3);
-		partition_by = partitioning == 0 ? " PARTITION BY RANGE (n)" :
-			partitioning == 1 ? " PARTITION BY HASH (n)" :
+		table->partitioning = random_below(3);
+		partition_by = table->partitioning == 0 ? " PARTITION BY RANGE (n)" :
+			table->partitioning == 1 ? " PARTITION BY HASH (n)" :
 			" PARTITION BY LIST (k)";
 	}
 	else
@@ -225,7 +200,7 @@ create_plain(int session, Table *table)
 							table->name, chance(50) ? "" : " NOT NULL DEFAULT 0",
 							columns.data), heap_sql) : heap_sql, heap_sql);
 	if (table->partitioned)
-		create_partitions(session, table, partitioning);
+		create_partitions(session, table);
 	if (table->position)
 		create_seen(session, table);
 	termPQExpBuffer(&columns);
@@ -296,153 +271,6 @@ truncate(int session)
 	if (table != NULL && !table->matview)
 		ask(session, COMPARE_SET,
 			text("TRUNCATE %s%s", table->name, chance(30) ? " CASCADE" : ""));
-}
-
-/* ----------------------------------------------------------------
- * Columns and constraints
- * ----------------------------------------------------------------
- */
-
-static void
-add_column(int session, const Table *table)
-{
-	const Type *type = type_pick();
-	const char *name = new_name("c");
-	const char *rest = "";
-
-	if (chance(40))
-		rest = text("DEFAULT %s%s", type_default(type),
-					chance(50) ? " NOT NULL" : "");
-	else if (chance(20))
-	{
-		/* rewrites the table */
-		ask(session, COMPARE_SET,
-			text("ALTER TABLE %s ADD COLUMN %s integer DEFAULT seven()",
-				 table->name, name));
-		return;
-	}
-	ask(session, COMPARE_SET,
-		text("ALTER TABLE %s ADD COLUMN %s %s %s", table->name, name,
-			 type->name, rest));
-}
-
-static void
-change_column(int session, Table *table)
-{
-	static const char *const storage[] = {"PLAIN", "EXTERNAL", "EXTENDED",
-	"MAIN"};
-	Columns		columns;
-	const Column *column;
-	const char *head = text("ALTER TABLE %s", table->name);
-
-	if (!table_columns(session, table, &columns) ||
-		(column = column_pick(&columns, true)) == NULL)
-		return;
-	switch (random_below(6))
-	{
-		case 0:
-			ask(session, COMPARE_SET,
-				text("%s DROP COLUMN %s%s", head, column->name,
-					 chance(50) ? " CASCADE" : ""));
-			break;
-		case 1:
-			ask(session, COMPARE_SET,
-				text("%s ALTER %s TYPE text USING %s::text", head,
-					 column->name, column->name));
-			break;
-		case 2:
-			ask(session, COMPARE_SET,
-				text("%s ALTER %s TYPE bigint USING octet_length(%s::text)",
-					 head, column->name, column->name));
-			break;
-		case 3:
-			ask(session, COMPARE_SET,
-				text("%s ALTER %s SET STORAGE %s", head, column->name,
-					 PICK(storage)));
-			break;
-		case 4:
-			ask(session, COMPARE_SET,
-				text("%s RENAME %s TO %s", head, column->name, new_name("c")));
-			break;
-		case 5:
-			ask(session, COMPARE_SET,
-				text("%s ALTER %s %s NOT NULL", head, column->name,
-					 chance(50) ? "SET" : "DROP"));
-			break;
-	}
-}
-
-static void
-alter_columns(int session)
-{
-	Table	   *table = table_pick(session);
-
-	if (table == NULL || table->matview)
-		return;
-	if (chance(40))
-		add_column(session, table);
-	else
-		change_column(session, table);
-}
-
-static void
-change_constraint(int session)
-{
-	Table	   *table = table_pick(session);
-	const char *head;
-
-	if (table == NULL || table->matview)
-		return;
-	head = text("ALTER TABLE %s", table->name);
-	switch (random_below(4))
-	{
-		case 0:
-			ask(session, COMPARE_SET,
-				text("%s ADD CONSTRAINT %s CHECK (k %% 17 <> 5)%s", head,
-					 text("%s_check", table->name),
-					 chance(70) ? " NOT VALID" : ""));
-			break;
-		case 1:
-			ask(session, COMPARE_SET,
-				text("%s VALIDATE CONSTRAINT %s_check", head, table->name));
-			break;
-		case 2:
-			ask(session, COMPARE_SET,
-				text("%s DROP CONSTRAINT IF EXISTS %s_check", head,
-					 table->name));
-			break;
-		case 3:
-			ask(session, COMPARE_SET,
-				text("%s ADD CONSTRAINT %s UNIQUE (n, k)", head,
-					 new_name("u")));
-			break;
-	}
-}
-
-/*
- * A row trigger in front of INSERT: changes rows, leaves some out, and makes COPY
- * insert one row at a time.
- */
-static void
-change_trigger(int session)
-{
-	Table	   *table = table_pick(session);
-	const char *name;
-
-	if (table == NULL || table->matview || table->partitioned)
-		return;
-	name = table->name;
-	if (chance(50))
-	{
-		ask(session, COMPARE_SET, text("DROP TRIGGER IF EXISTS skip ON %s", name));
-		return;
-	}
-	ask(session, COMPARE_SET,
-		text("CREATE OR REPLACE FUNCTION skip() RETURNS trigger LANGUAGE "
-			 "plpgsql AS 'BEGIN IF NEW.n %% 7 = 0 THEN RETURN NULL; END IF; "
-			 "NEW.k = NEW.k + 1; RETURN NEW; END'; "
-			 "CREATE OR REPLACE TRIGGER skip BEFORE INSERT ON %s "
-			 "FOR EACH ROW EXECUTE FUNCTION skip()", name));
 }
 
 /* ----------------------------------------------------------------
@@ -583,13 +411,14 @@ cluster(int session)
 			text("CLUSTER %s USING %s", table->name, index));
 }
 
+/* If several tables refer to it, the message names any. */
 static void
 set_logged(int session)
 {
 	Table	   *table = table_pick(session);
 
 	if (table != NULL && !table->matview)
-		ask(session, COMPARE_SET,
+		ask(session, COMPARE_STATE,
 			text("ALTER TABLE %s SET %s", table->name,
 				 chance(50) ? "LOGGED" : "UNLOGGED"));
 }
@@ -672,9 +501,6 @@ const Action ddl_actions[] =
 	{"refresh", 3, refresh},
 	{"drop table", 2, drop_table},
 	{"truncate", 3, truncate},
-	{"alter columns", 8, alter_columns},
-	{"change constraint", 4, change_constraint},
-	{"change trigger", 3, change_trigger},
 	{"create index", 8, create_index},
 	{"change index", 5, change_index},
 	{"analyze", 3, analyze},

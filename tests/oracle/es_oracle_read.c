@@ -45,7 +45,7 @@ shown(const Column *column)
 }
 
 /* "n, c1, c5": n and some columns, or all; valid as text() is */
-static const char *
+const char *
 select_list(const Columns *columns, bool all)
 {
 	PQExpBufferData list;
@@ -119,6 +119,24 @@ read_rows(int session)
 				 select_list(&columns, false), table->name,
 				 (long long) some_n(), chance(40) ? " DESC" : "",
 				 1 + random_below(50)));
+}
+
+static void
+copy_out(int session)
+{
+	Table	   *table = table_pick(session);
+	Columns		columns;
+
+	if (table == NULL || !table_columns(session, table, &columns))
+		return;
+	if (chance(50))
+		ask(session, COMPARE_SET, text("COPY %s (n, k) TO STDOUT", table->name));
+	else
+		ask(session, COMPARE_SET,
+			text("COPY (SELECT %s FROM %s WHERE n > %lld ORDER BY n LIMIT 200) "
+				 "TO STDOUT (FORMAT csv, FORCE_QUOTE *)",
+				 select_list(&columns, true), table->name,
+				 (long long) some_n()));
 }
 
 static void
@@ -555,6 +573,7 @@ const Action read_actions[] =
 	{"read joined", 5, read_joined},
 	{"read by tid", 8, read_by_tid},
 	{"read oddly", 4, read_oddly},
+	{"copy out", 4, copy_out},
 	{"lock rows", 10, lock_rows},
 	{"declare cursor", 14, declare_cursor},
 	{"fetch", 20, fetch},

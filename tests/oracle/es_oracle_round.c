@@ -80,6 +80,20 @@ text(const char *fmt,...)
 	return buffer->data;
 }
 
+/* A name for a column or an index, never used again in the round. */
+const char *
+new_name(const char *prefix)
+{
+	return text("%s%d", prefix, ++round_state.next_name);
+}
+
+/* One of a list's strings, by PICK(). */
+const char *
+pick(const char *const *list, int n)
+{
+	return list[random_below(n)];
+}
+
 /*
  * What the store's side is asked: without event tables, there to try the oracle
  * itself, the same as the heap's.
@@ -142,10 +156,17 @@ ask_step(Step *step)
 		answer_clear(&answers[side]);
 	script_add(&round_state.script, step);
 	initPQExpBuffer(&why);
-	switch (side_run(step, answers, &why))
+	switch (step_run(step, answers, &why))
 	{
 		case VERDICT_SAME:
 		case VERDICT_ROLLED_BACK:
+			if (step->compare == COMPARE_TERMINATE ||
+				step->compare == COMPARE_END || step->compare == COMPARE_EXPIRE)
+				round_state.lost[step->session] = true;
+			break;
+		case VERDICT_CRASHED:
+			for (int i = 0; i < options.sessions; i++)
+				round_state.lost[i] = true;
 			break;
 		case VERDICT_DIVERGED:
 			round_state.over = true;
@@ -163,6 +184,29 @@ const Answer *
 ask_sides(int session, Compare compare, const char *sql, const char *heap_sql)
 {
 	return ask_step(step_make(session, compare, sql, heap_sql, NULL));
+}
+
+/* Queue a statement, to run at the next "join". */
+void
+ask_later(int session, Compare compare, const char *sql, const char *data)
+{
+	Step	   *step = step_make(session, compare, sql, NULL, data);
+
+	step->queued = true;
+	ask_step(step);
+}
+
+/* With the step's "cursor", if not NULL, and its "distance". */
+const Answer *
+ask_with(int session, Compare compare, const char *sql, const char *cursor,
+		 int distance)
+{
+	Step	   *step = step_make(session, compare, sql, NULL, NULL);
+
+	if (cursor != NULL)
+		strcpy(step->cursor, cursor);
+	step->distance = distance;
+	return ask_step(step);
 }
 
 const Answer *

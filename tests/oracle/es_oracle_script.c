@@ -4,7 +4,8 @@
  *	  Steps in a file: written after a difference, replayed, shortened.
  *
  * The file is SQL for the store's side.  In front of each statement stands
- * "--@ SESSION COMPARE [CURSOR DISTANCE]", then, where the heap's side is asked
+ * "--@ SESSION COMPARE [CURSOR DISTANCE]", with "+" at SESSION's end if the step
+ * is queued and "-" for no CURSOR, then, where the heap's side is asked
  * something else, "--heap STATEMENT".  So psql runs it as it is, if one session
  * is enough to show the difference.
  *
@@ -31,7 +32,21 @@ static const char *const compare_name[] =
 	[COMPARE_DECLARE] = "declare",
 	[COMPARE_FETCH] = "fetch",
 	[COMPARE_COMMIT] = "commit",
-	[COMPARE_TERMINATE] = "terminate"
+	[COMPARE_TERMINATE] = "terminate",
+	[COMPARE_CANCEL] = "cancel",
+	[COMPARE_TIMEOUT] = "timeout",
+	[COMPARE_END] = "end",
+	[COMPARE_EXPIRE] = "expire",
+	[COMPARE_ANYTIME] = "anytime",
+	[COMPARE_PAUSE] = "pause",
+	[COMPARE_CRASH] = "crash",
+	[COMPARE_RESTART] = "restart",
+	[COMPARE_STATE] = "state",
+	[COMPARE_ONCE] = "once",
+	[COMPARE_JOIN] = "join",
+	[COMPARE_STANDBY] = "standby",
+	[COMPARE_HOLD] = "hold",
+	[COMPARE_DECODE] = "decode"
 };
 
 #define COMPARES	((int) (sizeof(compare_name) / sizeof(compare_name[0])))
@@ -62,10 +77,11 @@ script_clear(Script *script)
 static void
 write_step(const Step *step, bool brief, FILE *file)
 {
-	fprintf(file, STEP_MARK "%d %s", step->session,
+	fprintf(file, STEP_MARK "%d%s %s", step->session, step->queued ? "+" : "",
 			compare_name[step->compare]);
-	if (step->cursor[0] != '\0')
-		fprintf(file, " %s %d", step->cursor, step->distance);
+	if (step->cursor[0] != '\0' || step->distance != 0)
+		fprintf(file, " %s %d", step->cursor[0] != '\0' ? step->cursor : "-",
+				step->distance);
 	fputc('\n', file);
 	if (step->heap_sql != NULL)
 		fprintf(file, HEAP_MARK "%s\n", step->heap_sql);
@@ -111,11 +127,16 @@ static Step *
 parse_mark(const char *path, const char *line)
 {
 	Step	   *step = calloc(1, sizeof(Step));
+	char		mark[4];
 	char		name[16];
 	int			found;
 
-	found = sscanf(line, STEP_MARK "%d %15s %15s %d", &step->session, name,
+	found = sscanf(line, STEP_MARK "%3s %15s %31s %d", mark, name,
 				   step->cursor, &step->distance);
+	step->session = atoi(mark);
+	step->queued = strchr(mark, '+') != NULL;
+	if (strcmp(step->cursor, "-") == 0)
+		step->cursor[0] = '\0';
 	if ((found != 2 && found != 4) ||
 		step->session < 0 || step->session >= MAX_SESSIONS)
 		bad_script(path, line);
@@ -196,7 +217,7 @@ run_script(Step *const *steps, int nsteps, PQExpBuffer out)
 	for (int i = 0; i < nsteps; i++)
 		if (steps[i] != NULL && steps[i]->session >= nsessions)
 			nsessions = steps[i]->session + 1;
-	side_begin_round(nsessions);
+	step_begin_round(nsessions);
 	for (int i = 0; i < nsteps && differs < 0; i++)
 	{
 		Answer		answers[SIDES];
@@ -204,7 +225,7 @@ run_script(Step *const *steps, int nsteps, PQExpBuffer out)
 
 		if (steps[i] == NULL)
 			continue;
-		verdict = side_run(steps[i], answers, out);
+		verdict = step_run(steps[i], answers, out);
 		if (verdict == VERDICT_DIFFERENT)
 		{
 			differs = i;

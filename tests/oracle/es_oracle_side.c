@@ -3,8 +3,9 @@
  * es_oracle_side.c
  *	  The two sides: their connections, and one step run on both.
  *
- * Only one statement runs at a time, so a statement that has to wait for
- * another session would wait for ever: lock_timeout ends it, on both sides.
+ * But in a storm only one statement runs at a time, so a statement that has to
+ * wait for another session would wait for ever: lock_timeout ends it, on both
+ * sides.
  *
  * Two answers may differ lawfully in one way.  Serializable isolation may see
  * a conflict where there is none, and the sides differ in what makes it do so
@@ -26,7 +27,7 @@
 #include "es_oracle.h"
 
 /* How long a server may take to restart after a crash. */
-#define RESTART_SECONDS	60
+#define RESTART_SECONDS	180
 
 #define MAX_TRACKED		64
 
@@ -48,17 +49,42 @@ static PGconn *sessions[SIDES][MAX_SESSIONS];
 static Tracked tracked[MAX_TRACKED];
 static int	ntracked;
 static bool have_amcheck;
+static bool have_stop_points;
+static int	nsessions;
 
 static const char *const session_settings =
-"SET lock_timeout = 20; SET statement_timeout = '120s'; "
+"SET lock_timeout = " LOCK_TIMEOUT "; "
+"SET statement_timeout = " STATEMENT_TIMEOUT "; "
 "SET client_min_messages = error; SET synchronize_seqscans = off; "
 "SET jit = off; SET timezone = 'UTC'; SET datestyle = 'ISO'; "
 "SET extra_float_digits = 1; SET bytea_output = 'hex'";
+
+/*
+ * Lets a statement wait at row x, as long as the runner of interruptions holds
+ * the lock.
+ */
+static const char pause_function[] =
+"CREATE FUNCTION oracle_%s.pause(i bigint, x bigint) RETURNS bigint "
+"LANGUAGE plpgsql IMMUTABLE AS 'BEGIN IF i = x THEN "
+"PERFORM pg_advisory_lock_shared(" STOP_LOCK "); "
+"PERFORM pg_advisory_unlock_shared(" STOP_LOCK "); END IF; RETURN i; END'";
+
+static const char own_types[] =
+"CREATE TYPE oracle_%s.mood AS ENUM ('sad', 'ok', 'happy'); "
+"CREATE DOMAIN oracle_%s.positive AS bigint CHECK (VALUE > 0); "
+"CREATE TYPE oracle_%s.pair AS (a integer, b text)";
 
 static const char *
 side_am(int side)
 {
 	return side == SIDE_HEAP ? "heap" : options.am;
+}
+
+static void
+ignore_notice(void *arg, const char *message)
+{
+	(void) arg;
+	(void) message;
 }
 
 /* Waits for a server that has been there before: it may be restarting. */
@@ -88,8 +114,8 @@ open_connection(void)
 }
 
 /* For what cannot fail: an error ends the program. */
-static void
-must(PGconn *conn, const char *sql)
+void
+side_must(PGconn *conn, const char *sql)
 {
 	Answer		answer;
 
@@ -103,15 +129,23 @@ must(PGconn *conn, const char *sql)
 	answer_clear(&answer);
 }
 
+/* Make a connection a session of that side. */
+void
+side_set_up(PGconn *conn, int side)
+{
+	PQsetNoticeProcessor(conn, ignore_notice, NULL);
+	side_must(conn, session_settings);
+	side_must(conn, text("SET search_path = oracle_%s, public; "
+						 "SET default_table_access_method = %s",
+						 side_name[side], side_am(side)));
+}
+
 static void
 open_session(int side, int session)
 {
 	PGconn	   *conn = open_connection();
 
-	must(conn, session_settings);
-	must(conn, text("SET search_path = oracle_%s, public; "
-					"SET default_table_access_method = %s",
-					side_name[side], side_am(side)));
+	side_set_up(conn, side);
 	sessions[side][session] = conn;
 }
 
@@ -124,6 +158,10 @@ side_print_setup(FILE *file)
 			"SET default_table_access_method = %s;\n%s;\n"
 			"CREATE FUNCTION seven() RETURNS integer LANGUAGE plpgsql VOLATILE "
 			"AS 'BEGIN RETURN 7; END';\n", options.am, session_settings);
+	fprintf(file, pause_function, "store");
+	fputs(";\n", file);
+	fprintf(file, own_types, "store", "store", "store");
+	fputs(";\nCREATE ROLE oracle_user;\n", file);
 }
 
 static void
@@ -165,22 +203,27 @@ open_control(void)
 	if (control != NULL)
 		PQfinish(control);
 	control = open_connection();
-	must(control, session_settings);
+	side_must(control, session_settings);
 
 	/* It would take locks on one side only, and let statements there fail. */
-	must(control, "ALTER SYSTEM SET autovacuum = off");
-	must(control, "SELECT pg_reload_conf()");
+	side_must(control, "ALTER SYSTEM SET autovacuum = off");
+	side_must(control, "SELECT pg_reload_conf()");
 	if (strcmp(options.am, "heap") != 0)
-		must(control, text("CREATE EXTENSION IF NOT EXISTS %s", options.am));
+		side_must(control, text("CREATE EXTENSION IF NOT EXISTS %s", options.am));
+
+	if (!control_has("SELECT FROM pg_roles WHERE rolname = 'oracle_user'"))
+		side_must(control, "CREATE ROLE oracle_user");
 
 	/* A rewrite for SET ACCESS METHOD on the heap's side too. */
 	if (!control_has("SELECT FROM pg_am WHERE amname = 'oracle_heap'"))
-		must(control, "CREATE ACCESS METHOD oracle_heap TYPE TABLE "
+		side_must(control, "CREATE ACCESS METHOD oracle_heap TYPE TABLE "
 			 "HANDLER heap_tableam_handler");
 	have_amcheck = control_has("SELECT FROM pg_available_extensions "
 							   "WHERE name = 'amcheck'");
 	if (have_amcheck)
-		must(control, "CREATE EXTENSION IF NOT EXISTS amcheck");
+		side_must(control, "CREATE EXTENSION IF NOT EXISTS amcheck");
+	have_stop_points = control_has("SELECT FROM pg_settings "
+								   "WHERE name = 'eventstore.stop_point'");
 }
 
 static void
@@ -192,7 +235,7 @@ roll_back_prepared(void)
 			   "WHERE gid LIKE 'oracle%' AND database = current_database()",
 			   NULL, &answer);
 	for (int i = 0; i < answer.nrows; i++)
-		must(control, text("ROLLBACK PREPARED '%s'", answer.rows[i]));
+		side_must(control, text("ROLLBACK PREPARED '%s'", answer.rows[i]));
 	answer_clear(&answer);
 }
 
@@ -201,8 +244,9 @@ roll_back_prepared(void)
  * that failed, has left is dropped.
  */
 void
-side_begin_round(int nsessions)
+side_begin_round(int n)
 {
+	nsessions = n;
 	drop_tracked_of(-1);
 	for (int i = 0; i < MAX_SESSIONS; i++)
 		for (int side = 0; side < SIDES; side++)
@@ -211,23 +255,28 @@ side_begin_round(int nsessions)
 			sessions[side][i] = NULL;
 		}
 	open_control();
-	must(control, "SELECT pg_terminate_backend(pid, 30000) "
+	side_must(control, "SELECT pg_terminate_backend(pid, 30000) "
 		 "FROM pg_stat_activity WHERE application_name = 'es_oracle' "
 		 "AND datname = current_database() AND pid <> pg_backend_pid()");
 	roll_back_prepared();
 
 	for (int side = 0; side < SIDES; side++)
 	{
-		must(control, text("DROP SCHEMA IF EXISTS oracle_%s CASCADE",
+		side_must(control, text("DROP SCHEMA IF EXISTS oracle_%s CASCADE",
 						   side_name[side]));
-		must(control, text("CREATE SCHEMA oracle_%s", side_name[side]));
-		must(control, text("CREATE FUNCTION oracle_%s.seven() RETURNS integer "
+		side_must(control, text("CREATE SCHEMA oracle_%s", side_name[side]));
+		side_must(control, text("CREATE FUNCTION oracle_%s.seven() RETURNS integer "
 						   "LANGUAGE plpgsql VOLATILE "
 						   "AS 'BEGIN RETURN 7; END'", side_name[side]));
-		for (int i = 0; i < nsessions; i++)
+		side_must(control, text(pause_function, side_name[side]));
+		side_must(control, text(own_types, side_name[side], side_name[side],
+								side_name[side]));
+		side_must(control, text("GRANT ALL ON SCHEMA oracle_%s TO oracle_user",
+								side_name[side]));
+		for (int i = 0; i < n; i++)
 			open_session(side, i);
 	}
-	must(control, "SET search_path = oracle_heap, public");
+	side_must(control, "SET search_path = oracle_heap, public");
 }
 
 bool
@@ -240,6 +289,40 @@ PGTransactionStatusType
 side_status(int session)
 {
 	return PQtransactionStatus(sessions[SIDE_HEAP][session]);
+}
+
+bool
+side_has_stop_points(void)
+{
+	return have_stop_points;
+}
+
+/* For what is no step of a session. */
+PGconn *
+side_control(void)
+{
+	return control;
+}
+
+/* Flush all WAL, that of transactions which have not ended included. */
+void
+side_flush(void)
+{
+	side_must(control, "SELECT pg_logical_emit_message(true, 'oracle', '')");
+}
+
+PGconn *
+side_session(int side, int session)
+{
+	return sessions[side][session];
+}
+
+/* What the side is asked. */
+const char *
+side_sql(int side, const Step *step)
+{
+	return side == SIDE_HEAP && step->heap_sql != NULL ?
+		step->heap_sql : step->sql;
 }
 
 /*
@@ -264,18 +347,36 @@ side_copy_out(const char *sql)
 }
 
 /* End the session's backends wherever they are, and begin a new session. */
-static void
-terminate(int session)
+void
+side_reopen(int session)
 {
 	for (int side = 0; side < SIDES; side++)
 	{
-		must(control, text("SELECT pg_terminate_backend(%d, 30000)",
+		side_must(control, text("SELECT pg_terminate_backend(%d, 30000)",
 						   PQbackendPID(sessions[side][session])));
 		PQfinish(sessions[side][session]);
 		open_session(side, session);
 	}
 	totals.transactions++;
 	drop_tracked_of(session);
+}
+
+/* All sessions anew, on a server that has restarted or is about to. */
+void
+side_reopen_all(void)
+{
+	drop_tracked_of(-1);
+	for (int i = 0; i < nsessions; i++)
+		for (int side = 0; side < SIDES; side++)
+		{
+			PQfinish(sessions[side][i]);
+			sessions[side][i] = NULL;
+		}
+	open_control();
+	side_must(control, "SET search_path = oracle_heap, public");
+	for (int i = 0; i < nsessions; i++)
+		for (int side = 0; side < SIDES; side++)
+			open_session(side, i);
 }
 
 /* ----------------------------------------------------------------
@@ -430,7 +531,7 @@ step_free(Step *step)
 static bool
 is_conflict(const Answer *answer)
 {
-	return strcmp(answer->code, CODE_CONFLICT) == 0;
+	return answer_is(answer, CODE_CONFLICT);
 }
 
 /* One side alone found that it cannot be serialized. */
@@ -442,42 +543,37 @@ tolerate(const Step *step, const Answer answers[SIDES])
 		answers[SIDE_STORE].status == PQTRANS_IDLE)
 		return VERDICT_DIVERGED;
 	for (int side = 0; side < SIDES; side++)
-		must(sessions[side][step->session], "ROLLBACK");
+		side_must(sessions[side][step->session], "ROLLBACK");
 	drop_tracked_of(step->session);
 	return VERDICT_ROLLED_BACK;
 }
 
-/*
- * Run a step on both sides.  The answers are the caller's to clear; "why" gets
- * what they do not show themselves.
- */
+/* Run a statement on both sides and compare. */
 Verdict
 side_run(const Step *step, Answer answers[SIDES], PQExpBuffer why)
 {
-	bool		same_sql = step->heap_sql == NULL;
-
-	memset(answers, 0, SIDES * sizeof(Answer));
 	if (step->compare == COMPARE_TERMINATE)
 	{
-		terminate(step->session);
+		side_reopen(step->session);
 		return VERDICT_SAME;
 	}
 	for (int side = 0; side < SIDES; side++)
-	{
-		bool		other = side == SIDE_HEAP && !same_sql;
+		answer_ask(sessions[side][step->session], side_sql(side, step),
+				   step->data, &answers[side]);
+	return side_compare(step, answers, why);
+}
 
-		answer_ask(sessions[side][step->session],
-				   other ? step->heap_sql : step->sql, step->data,
-				   &answers[side]);
-	}
+/* What follows from both answers to a statement. */
+Verdict
+side_compare(const Step *step, Answer answers[SIDES], PQExpBuffer why)
+{
 	totals.statements++;
-
 	if (is_conflict(&answers[SIDE_HEAP]) != is_conflict(&answers[SIDE_STORE]) &&
 		!(step->compare == COMPARE_COMMIT && is_conflict(&answers[SIDE_HEAP])))
 		return tolerate(step, answers);
 	if (!answers_agree(&answers[SIDE_HEAP], &answers[SIDE_STORE],
-					   step->compare, same_sql) ||
-		strcmp(answers[SIDE_STORE].code, CODE_LOST) == 0)
+					   step->compare, step->heap_sql == NULL) ||
+		answer_is(&answers[SIDE_STORE], CODE_LOST))
 		return VERDICT_DIFFERENT;
 	if (answers[SIDE_HEAP].status == PQTRANS_IDLE)
 	{

@@ -22,8 +22,8 @@
 #define ORDERED		(METHOD_BTREE | METHOD_HASH | METHOD_BRIN)
 
 #define WORD		"substr(md5(($i + $c)::text), 1, (($i + $c) % 33)::integer)"
-#define NOISE		"(SELECT coalesce(string_agg(md5($i::text || j), ''), '') " \
-					"FROM generate_series(1, $s / 32) j)"
+#define NOISE		"left((SELECT string_agg(md5($i::text || j), '') " \
+					"FROM generate_series(0, $s / 32) j), $s)"
 
 static const Type types[] =
 {
@@ -46,7 +46,7 @@ static const Type types[] =
 	ORDERED},
 	{"bytea", "decode(repeat(md5($i::text), 1 + $s / 32), 'hex')", "$x = $v",
 	METHOD_HASH},
-	{"bytea", "decode(" NOISE ", 'hex')", "$x = $v", METHOD_HASH},
+	{"bytea", "decode(md5($i::text) || repeat(" NOISE ", 2), 'hex')", "$x = $v", METHOD_HASH},
 	{"uuid", "md5(($i + $c)::text)::uuid", "$x = $v", ORDERED},
 	{"date", "date '2020-01-01' + (($i + $c) % 1000)::integer", "$x = $v",
 	ORDERED},
@@ -73,16 +73,72 @@ static const Type types[] =
 	METHOD_BTREE | METHOD_HASH},
 	{"bit varying", "($i % 256)::integer::bit(8)::varbit", "$x = $v",
 	METHOD_BTREE},
+	{"bit(5)", "($i % 32)::integer::bit(5)", "$x = $v", METHOD_BTREE},
+	{"timestamp without time zone",
+		"timestamp '2024-01-01' + $i * interval '1 minute'", "$x < $v",
+	ORDERED},
+	{"timestamp(0) with time zone",
+		"timestamptz '2024-01-01' + $i * interval '0.7 second'", "$x < $v",
+	ORDERED},
+	{"time without time zone", "time '00:00' + $i * interval '1 minute'",
+	"$x = $v", ORDERED},
+	{"time with time zone",
+		"timetz '00:00+01' + $i * interval '1 minute'", "$x = $v", ORDERED},
+	{"money", "(($i + $c) % 1000)::integer::money", "$x = $v", METHOD_BTREE},
+	{"oid", "($i % 100000)::oid", "$x = $v", ORDERED},
+	{"cidr", "('10.' || $i % 256 || '.' || $c || '.0/24')::cidr",
+	"$x << inet '10.7.0.0/16'", METHOD_BTREE | METHOD_SPGIST},
+	{"macaddr", "('08:00:2b:01:02:' || lpad(to_hex($i % 256), 2, '0'))::macaddr",
+	"$x = $v", ORDERED},
+	{"macaddr8",
+		"('08:00:2b:01:02:03:04:' || lpad(to_hex($i % 256), 2, '0'))::macaddr8",
+	"$x = $v", ORDERED},
+	{"box", "box(point($i % 100, $c), point($i % 90, 5))",
+	"$x && box '(0,0),(20,2)'", METHOD_GIST | METHOD_SPGIST},
+	{"circle", "circle(point($i % 100, $c), 1 + $i % 5)",
+	"$x && circle '<(10,0),5>'", METHOD_GIST},
+	{"lseg", "lseg(point($i % 100, $c), point(1, $i % 9))", NULL, 0},
+	{"line", "line(point($i % 100, 0), point(1 + $i % 100, 1))", NULL, 0},
+	{"path", "('[' || repeat('(1,2),', $s / 16) || '(0,' || $i % 50 || ')]')::path",
+	NULL, 0},
+	{"polygon", "polygon(box(point($i % 100, $c), point($i % 90, 5)))",
+	"$x && polygon '((0,0),(20,0),(20,2))'", METHOD_GIST | METHOD_SPGIST},
+	{"text[]", "ARRAY[" WORD ", NULL, repeat(md5($i::text), $s / 32)]", "$x @> ARRAY['a']", METHOD_GIN},
+	{"numeric[]", "ARRAY[[$i / 3.0, $c], [1, $i]]", NULL, METHOD_BTREE},
+	{"numrange", "numrange($i % 50, $i % 50 + 0.5)", "$x && numrange(3, 7)",
+	METHOD_GIST | METHOD_SPGIST | METHOD_BTREE},
+	{"tstzrange", "tstzrange(timestamptz '2024-01-01' + $i * interval '1 hour', "
+		"NULL)", "$x @> timestamptz '2024-01-09'",
+	METHOD_GIST | METHOD_SPGIST},
+	{"daterange", "daterange('2024-01-01', date '2024-01-02' + "
+		"($i % 300)::integer)", "$x @> date '2024-05-05'",
+	METHOD_GIST | METHOD_SPGIST},
+	{"int4multirange", "int4multirange(int4range(($i % 50)::integer, "
+		"($i % 50 + 2)::integer), int4range(60, 70))", "$x @> 7", METHOD_GIST},
+	{"tsquery", "to_tsquery('simple', 'w' || $i % 20 || ' & w' || $c)", NULL,
+	METHOD_GIST},
+	{"jsonpath", "($i % 10 || ' == 5')::jsonpath", NULL, 0},
+	{"pg_lsn", "('0/' || to_hex($i))::pg_lsn", "$x < $v", ORDERED},
+	{"regtype", "'bigint'::regtype", NULL, ORDERED},
+	{"mood", "(ARRAY['sad', 'ok', 'happy'])[1 + ($i + $c) % 3]::mood",
+	"$x = 'ok'", METHOD_BTREE | METHOD_HASH},
+	{"positive", "(1 + $i % 100)::positive", "$x = $v", ORDERED},
+	{"pair", "ROW(($i % 100)::integer, " WORD ")::pair", NULL, METHOD_BTREE},
 };
 
 #define NTYPES	((int) (sizeof(types) / sizeof(types[0])))
 
-/*
- * Nothing near 8 kB: where values may not be toasted, an event table's page
- * takes rows that are a little smaller than heap's.
- */
 static const int sizes[] = {32, 500, 1900, 2100, 4000, 7000, 20000, 100000,
 400000};
+
+/*
+ * Where something happens: values are moved out of rows above 2 kB on heap and
+ * above 4 kB in event tables, into pieces of 1996 bytes, and a page takes a row
+ * of 8160 and of 8128 bytes.
+ */
+static const int edges[] = {1996, 2032, 4040, 8128, 8160, 3992};
+
+#define EDGE_WIDTH	120
 
 /* A table that the session is about to create; NULL: enough of them. */
 Table *
@@ -98,6 +154,21 @@ table_add(int session)
 	table->owner = -1;
 	sprintf(table->name, "t%d", ++round_state.next_table);
 	return table;
+}
+
+/* The bound of partition number i. */
+const char *
+partition_bound(const Table *table, int i)
+{
+	static const char *const bounds[][3] = {
+		{"FROM (MINVALUE) TO (700)", "FROM (700) TO (5000)", NULL},
+		{"WITH (MODULUS 3, REMAINDER 0)", "WITH (MODULUS 3, REMAINDER 1)",
+		"WITH (MODULUS 3, REMAINDER 2)"},
+		{"IN (1, 2, 3, 4, 5, 6, 7)", "IN (8, 9, 10, NULL)", NULL},
+	};
+	const char *bound = bounds[table->partitioning][i];
+
+	return bound == NULL ? "DEFAULT" : text("FOR VALUES %s", bound);
 }
 
 /* Forget a table.  Pointers to others may change. */
@@ -149,11 +220,15 @@ parse_column(char *row, Column *column)
 	char	   *type = strtok(NULL, "\t");
 	char	   *required = strtok(NULL, "\t");
 	char	   *computed = strtok(NULL, "\t");
+	char	   *numbered = strtok(NULL, "\t");
+	char	   *plain = strtok(NULL, "\t");
 
 	strncpy(column->name, name, sizeof(column->name) - 1);
 	column->type = type_find(type, true);
 	column->required = required[0] == 't';
 	column->computed = computed[0] == 't';
+	column->numbered = numbered[0] == 't';
+	column->plain = plain[0] == 't';
 }
 
 /*
@@ -168,7 +243,8 @@ table_columns(int session, Table *table, Columns *columns)
 
 	answer = ask(session, COMPARE_ORDER,
 				 text("SELECT attname, format_type(atttypid, atttypmod), "
-					  "attnotnull, attgenerated <> '' OR attidentity <> '' "
+					  "attnotnull, attgenerated <> '' OR attidentity <> '', "
+					  "attidentity <> '', attstorage = 'p' "
 					  "FROM pg_attribute "
 					  "WHERE attrelid = to_regclass('%s') AND attnum > 0 "
 					  "AND NOT attisdropped AND attname <> 'position' "
@@ -293,7 +369,9 @@ values_choose(Values *values, const Columns *columns)
 	initPQExpBuffer(&values->columns);
 	values->c = random_below(3);
 	values->s = chance(25) ?
-		sizes[random_below(sizeof(sizes) / sizeof(sizes[0]))] : 0;
+		sizes[random_below(sizeof(sizes) / sizeof(sizes[0]))] :
+		chance(15) ? edges[random_below(sizeof(edges) / sizeof(edges[0]))] +
+		20 - random_below(EDGE_WIDTH) : 0;
 	values->k = ks[random_below(5)];
 	values->nulls = chance(50);
 	values->given = chance(40);
@@ -316,6 +394,11 @@ values_choose(Values *values, const Columns *columns)
 			values->large = column;
 		values->chosen[values->nchosen++] = column;
 	}
+
+	/* A row of a size that one side's page takes and the other's does not. */
+	if (values->large != NULL && values->large->plain && values->s > 7000 &&
+		values->s < 9000)
+		values->s = 7000;
 }
 
 static void

@@ -15,18 +15,8 @@
 /* What one statement writes at most, values of large columns taken together. */
 #define STATEMENT_BYTES		1000000
 
-/* A statement under construction: a table, its columns, values for n rows. */
-typedef struct Write
-{
-	Table	   *table;
-	Columns		columns;
-	Values		values;
-	int			nrows;
-	int64_t		first;			/* n of the first row */
-} Write;
-
 /* false: nothing can be written to the table. */
-static bool
+bool
 begin_write_to(int session, Table *table, Write *write, int max_rows)
 {
 	write->table = table;
@@ -42,14 +32,14 @@ begin_write_to(int session, Table *table, Write *write, int max_rows)
 	return true;
 }
 
-static bool
+bool
 begin_write(int session, Write *write, int max_rows)
 {
 	return begin_write_to(session, table_pick(session), write, max_rows);
 }
 
 /* "INSERT INTO t (columns)"; valid as text() is */
-static const char *
+const char *
 insert_into(const Write *write)
 {
 	return text("INSERT INTO %s (%s)", write->table->name,
@@ -57,7 +47,7 @@ insert_into(const Write *write)
 }
 
 /* "SELECT .. FROM generate_series(..)" of all its rows; valid as text() is */
-static const char *
+const char *
 series(const Write *write)
 {
 	return text("SELECT %s FROM generate_series(%lld::bigint, %lld) i",
@@ -186,6 +176,7 @@ merge(int session)
 		return;
 	}
 	write.table->reordered = true;
+	round_state.unordered = true;
 	ask(session, COMPARE_SET,
 		text("MERGE INTO %s t USING (SELECT i, (i * 7919 %% %d)::integer AS kk "
 			 "FROM generate_series(%lld::bigint, %lld) i) s ON t.k = s.kk "
@@ -257,11 +248,15 @@ static void
 copy(int session)
 {
 	static const int sizes[] = {1, 20, 300, 300, 1200, 6000};
-	static const char *const formats[] = {"", "", "", " (FORMAT csv)",
-	" (FORMAT csv, NULL 'nil', FORCE_QUOTE *)"};
+	static const char *const formats[] = {"", "", "", "", " (FORMAT csv)",
+		" (FORMAT csv, NULL 'nil', FORCE_QUOTE *)",
+		" (DELIMITER '|', NULL 'nil')", " (FORMAT csv, HEADER)",
+		" (FORMAT csv, DELIMITER ';', QUOTE '$', ESCAPE '!')",
+	" (ENCODING 'LATIN1')"};
 	Write		write;
-	const char *format = formats[random_below(5)];
+	const char *format = PICK(formats);
 	char	   *data;
+	bool		bad = chance(5);
 	const char *options_in = format;
 
 	if (!begin_write(session, &write, sizes[random_below(6)]))
@@ -277,9 +272,11 @@ copy(int session)
 	data = side_copy_out(text("COPY (%s) TO STDOUT%s", series(&write), format));
 	if (data != NULL)
 		ask_step(step_make(session, COMPARE_SET,
-						   text("COPY %s (%s) FROM STDIN%s",
+						   text("COPY %s (%s) FROM STDIN%s%s",
 								write.table->name, write.values.columns.data,
-								options_in), NULL, data));
+								options_in, chance(10) ? " WHERE n % 5 <> 1" :
+								""), NULL,
+						   bad ? text("%sno row\n", data) : data));
 	free(data);
 	values_free(&write.values);
 }
@@ -289,9 +286,17 @@ static void
 ingest(int session)
 {
 	Table	   *table = table_pick(session);
+	static const char *const bad_lines[] = {
+		"{\"entity_id\": \"e\", \"event_type\": \"t\"\\n",
+		"{\"entity_id\": \"e\", \"event_type\": \"t\", \"payload\": [1,]}\\n",
+		"{\"entity_id\": \"e\", \"event_type\": null}\\n",
+		"{\"entity_id\": \"e\", \"event_type\": \"t\", "
+		"\"timestamp\": \"never\", \"payload\": 1, \"metadata\": 1}\\n",
+	};
 	PQExpBufferData lines;
 	const char *heap_sql;
 	int			nrows = 1 + random_below(chance(20) ? 500 : 20);
+	int			bad_at = chance(15) ? random_below(nrows) : -1;
 
 	if (table == NULL || !table->ingestible)
 		return;
@@ -300,6 +305,8 @@ ingest(int session)
 	{
 		long long	n = round_state.next_n++;
 
+		if (i == bad_at)
+			appendPQExpBufferStr(&lines, PICK(bad_lines));
 		appendPQExpBuffer(&lines, "{\"entity_id\": \"e%lld\", \"event_type\": "
 						  "\"type %lld\", \"timestamp\": "
 						  "\"2024-02-03T04:05:%02lldZ\", \"payload\": "
@@ -320,20 +327,26 @@ ingest(int session)
 	termPQExpBuffer(&lines);
 }
 
-/* A position that the storage is to choose, or a higher one: the numbers jump. */
+/*
+ * A position that the storage is to choose, or higher ones: the numbers jump, then
+ * ascend with gaps, short and long ones.
+ */
 static void
 insert_at_position(int session)
 {
+	static const int gaps[] = {1, 2, 5, 63, 64, 65, 66, 300, 70000};
 	Write		write;
 	const char *position = "0";
 	const char *heap_sql;
 
-	if (!begin_write(session, &write, 3))
+	if (!begin_write(session, &write, 12))
 		return;
 	if (write.table->position && !write.table->partitioned)
 	{
-		if (write.nrows == 1)
-			position = text("%d000000", ++round_state.next_jump);
+		if (chance(70))
+			position = text("%d000000 + (s.i - %lld) * %d",
+							++round_state.next_jump, (long long) write.first,
+							gaps[random_below(9)]);
 		heap_sql = text("%s %s", insert_into(&write), series(&write));
 		ask_sides(session, COMPARE_CODE,
 				  on_store(text("INSERT INTO %s (position, %s) "
