@@ -81,15 +81,18 @@ start_server()
 	fi
 }
 
-# Stops it; fails if it had crashed meanwhile, even if no test noticed.
+# Stops it; fails if it had crashed meanwhile, even if no test noticed.  $1: what
+# a crash leaves in the log, if some are part of the test.
 stop_server()
 {
+	local signs=${1:-PANIC:|TRAP:|was terminated by signal}
+
 	if ! in_group pg_ctl -D "$data" -m fast -w -s stop >"$work/pg_ctl.log" 2>&1; then
 		cat "$work/pg_ctl.log"
 		tail -n 20 "$server_log"
 		return 1
 	fi
-	if grep -E 'PANIC:|TRAP:|was terminated by signal' "$server_log"; then
+	if grep -E "$signs" "$server_log"; then
 		say "The server crashed; the end of its log:"
 		tail -n 40 "$server_log"
 		return 1

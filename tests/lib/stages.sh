@@ -296,33 +296,6 @@ show_tap_logs()
 	done < <(find "$1/tmp_check/log" -type f -size +0 2>/dev/null | sort)
 }
 
-# ---- oracle: random transactions, every answer compared with heap's ----
-
-stage_oracle()
-{
-	local program=$work/es_oracle result=0
-
-	[ -e "$source/tests/oracle/es_oracle.c" ] || return 0
-	# its libpq is the one of PG_CONFIG also where that is not the system's
-	if ! LD_RUN_PATH=$("$PG_CONFIG" --libdir) in_group make -f "$source/tests/oracle/Makefile" \
-		PG_CONFIG="$PG_CONFIG" OUT="$work" >"$work/oracle_build.log" 2>&1; then
-		flunk "the oracle does not build" "$work/oracle_build.log"
-		return 1
-	fi
-	need_server || return 1
-	start_server oracle "$source/tests/regress.conf" || return 1
-	createdb oracle && psql -X -q -d oracle -c 'CREATE EXTENSION eventstore' || return 1
-	in_group logged "$work/oracle.log" "$program" --seconds="${ORACLE_SECONDS:-60}" \
-		--host="$socket" --port=5432 --dbname=oracle "$@" || result=1
-	stop_server || result=1
-	if [ $result = 0 ]; then
-		pass "oracle"
-	else
-		flunk "oracle" "$server_log"
-	fi
-	return $result
-}
-
 # ---- docs: every SQL example does what its page says ----
 
 stage_docs()
