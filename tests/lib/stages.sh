@@ -247,6 +247,85 @@ stage_isolation()
 		--load-extension=eventstore "${specs[@]}"
 }
 
+# ---- twin: the same statements on heap tables and on event tables ----
+
+stage_twin()
+{
+	local result=0
+
+	need_server || return 1
+	start_server twin "$source/tests/regress.conf" || return 1
+	run_twin_sql "$@" || result=1
+	if declare -F run_twin_specs >/dev/null; then
+		run_twin_specs "$@" || result=1
+	fi
+	stop_server || result=1
+	return $result
+}
+
+# Every script runs twice; what its answers differ in must be in expected/.
+run_twin_sql()
+{
+	local file name folder begun expected result=0
+
+	for file in "$source"/tests/twin/sql/*.sql; do
+		[ -e "$file" ] || continue
+		name=$(basename "$file" .sql)
+		[ $# = 0 ] || [[ " $* " == *" $name "* ]] || continue
+		folder=$work/twin/$name
+		mkdir -p "$folder"
+		begun=$SECONDS
+		if ! twin_side heap eventstore "$file" "$folder" || ! twin_side eventstore heap "$file" "$folder"; then
+			flunk "twin $name does not run to its end" "$folder/problem"
+			result=1
+			continue
+		fi
+		expected=$source/tests/twin/expected/$name.diff
+		[ -e "$expected" ] || expected=/dev/null
+		if ! twin_differences "$folder" >"$folder/$name.diff"; then
+			flunk "twin $name: its two protocols do not fit together" "$folder/$name.diff"
+			result=1
+		elif ! diff -u --label expected --label found "$expected" "$folder/$name.diff" >"$folder/problem"; then
+			flunk "twin $name: other differences than expected" "$folder/problem"
+			result=1
+		else
+			pass "twin $name ($((SECONDS - begun)) s)"
+		fi
+	done
+	return $result
+}
+
+# Runs script $3 with tables of access method $1 in a fresh database.  The
+# script finds the two names in its variables "am" and "other".
+twin_side()
+{
+	local am=$1 other=$2 file=$3 folder=$4
+
+	{
+		dropdb --if-exists twin && createdb twin &&
+			psql -X -q -d twin -c 'CREATE EXTENSION eventstore'
+	} >"$folder/problem" 2>&1 || return 1
+	# a script is read to its end, so only a lost connection is an error
+	in_group twin_psql "$@" >"$folder/$am.out" 2>&1 || {
+		tail -n 20 "$folder/$am.out" >"$folder/problem"
+		return 1
+	}
+	awk -f "$source/tests/lib/twin_mark.awk" "$file" "$folder/$am.out" >"$folder/$am.marked"
+}
+
+twin_psql()
+{
+	PGTZ=UTC PGDATESTYLE=ISO PGOPTIONS="-c default_table_access_method=$1 -c intervalstyle=postgres" \
+		psql -X -a -d twin -v VERBOSITY=verbose -v am="$1" -v other="$2" \
+		-P format=unaligned -P null=NULL <"$3"
+}
+
+twin_differences()
+{
+	(diff --unified=1000000 "$1/heap.marked" "$1/eventstore.marked" || true) |
+		awk -f "$source/tests/lib/twin_diff.awk"
+}
+
 # ---- tap: servers that crash, follow, are dumped ----
 
 stage_tap()
