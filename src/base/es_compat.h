@@ -282,6 +282,28 @@ es_lock_held_by_me(const LOCKTAG *tag, LOCKMODE mode)
 #endif
 }
 
+/*
+ * Take a lock if that needs no waiting.  Before 17, the server did not see that
+ * whoever already holds a lock for which others wait goes ahead of them.
+ */
+static inline bool
+es_lock_acquire_nowait(const LOCKTAG *tag, LOCKMODE mode, bool held)
+{
+	bool		taken = LockAcquire(tag, mode, false, true) != LOCKACQUIRE_NOT_AVAIL;
+
+#if PG_VERSION_NUM < 170000
+	if (!taken && held)
+	{
+		int			conflicts;
+
+		pfree(GetLockConflicts(tag, mode, &conflicts));
+		if (conflicts == 0)
+			taken = LockAcquire(tag, mode, false, false) != LOCKACQUIRE_NOT_AVAIL;
+	}
+#endif
+	return taken;
+}
+
 /* --- the reorder buffer of logical decoding --- */
 #if PG_VERSION_NUM >= 180000
 #define es_reorder_alloc_change(rb)			ReorderBufferAllocChange(rb)

@@ -119,6 +119,18 @@ set_lock_tag(LOCKTAG *tag, Relation rel, uint64 row)
 }
 
 /*
+ * Do we hold a lock on the row, in this mode or a stronger one?  It was taken in
+ * this subtransaction or one around it, so it stays as long as one taken now.
+ */
+static bool
+row_lock_held(const LOCKTAG *one_row, LOCKMODE mode)
+{
+	return (mode <= RowShareLock && es_lock_held_by_me(one_row, RowShareLock)) ||
+		(mode <= ExclusiveLock && es_lock_held_by_me(one_row, ExclusiveLock)) ||
+		es_lock_held_by_me(one_row, AccessExclusiveLock);
+}
+
+/*
  * Take the lock on the row; false: it is held by others and we do not wait.
  */
 static bool
@@ -140,7 +152,12 @@ acquire(Relation rel, uint64 row, LOCKMODE mode, LockWaitPolicy wait_policy)
 		return false;
 
 	set_lock_tag(&one_row, rel, row);
-	if (LockAcquire(&one_row, mode, false, dont_wait) == LOCKACQUIRE_NOT_AVAIL)
+	if (row_lock_held(&one_row, mode))
+		return true;
+	if (!dont_wait)
+		(void) LockAcquire(&one_row, mode, false, false);
+	else if (!es_lock_acquire_nowait(&one_row, mode,
+									 row_lock_held(&one_row, RowShareLock)))
 		return false;
 
 	if (count_lock(RelationGetRelid(rel)) % LOCKS_PER_ATTEMPT == 0)
