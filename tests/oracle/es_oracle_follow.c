@@ -86,11 +86,13 @@ ask_value(PGconn *conn, const char *sql)
 static bool
 wait_for_replay(PQExpBuffer why)
 {
-	const char *query;
+	char		query[128];
 
 	side_flush();
-	query = text("SELECT pg_last_wal_replay_lsn() >= '%s'::pg_lsn",
-				 ask_value(side_control(), "SELECT pg_current_wal_flush_lsn()"));
+	/* outlives text(), which ask_value() uses each time */
+	snprintf(query, sizeof(query),
+			 "SELECT pg_last_wal_replay_lsn() >= '%s'::pg_lsn",
+			 ask_value(side_control(), "SELECT pg_current_wal_flush_lsn()"));
 	for (int i = 0; i < REPLAY_SECONDS * 500; i++)
 	{
 		if (ask_value(standby[SIDE_HEAP], query)[0] == 't')
