@@ -277,7 +277,9 @@ maintain(int session, const Table *table)
 				sql = "CHECKPOINT";
 			break;
 		case 1:
-			sql = text("REINDEX TABLE CONCURRENTLY %s", name);
+			/* of all partitions at once, it may deadlock with their writers */
+			sql = table->partitioned ? "CHECKPOINT" :
+				text("REINDEX TABLE CONCURRENTLY %s", name);
 			break;
 		case 2:
 			sql = text("ANALYZE %s", name);
