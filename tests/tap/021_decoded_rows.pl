@@ -77,6 +77,16 @@ not a number
 	COPY u FROM '$folder/copy' WITH (FORMAT binary) WHERE k < 6;
 });
 
+# Rows that are written at once, to several pages: the chunks of all of them come first.
+same_changes($node, 'COPY of large values to several pages', 24, qq{
+	CREATE TABLE t (k int, a text, b text);
+	ALTER TABLE t ALTER b SET STORAGE PLAIN;
+	CREATE TABLE u (LIKE t INCLUDING STORAGE);
+	INSERT INTO t SELECT g, noise(g, 3), repeat('b', 1800) FROM generate_series(1, 12) g;
+	COPY t TO '$folder/large';
+	COPY u FROM '$folder/large';
+});
+
 same_changes($node, 'COPY FREEZE of a new table and of a truncated one', 9, q{
 	BEGIN;
 	CREATE TABLE t (k int, a text);
