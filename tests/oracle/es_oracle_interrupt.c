@@ -33,16 +33,25 @@
 /* Longer than anything takes to end. */
 #define END_SECONDS		180
 
-/* Has the backend stopped, to wait for a lock? */
+/*
+ * Has the backend stopped, to wait for a lock?  Not if it waits for a transaction
+ * that ends by itself, such as the one of this query.
+ */
 static bool
 is_waiting(PGconn *conn)
 {
 	Answer		answer;
 	bool		waiting;
 
-	answer_ask(side_control(), text("SELECT FROM pg_stat_activity WHERE "
-									"pid = %d AND wait_event_type = 'Lock'",
-									PQbackendPID(conn)), NULL, &answer);
+	answer_ask(side_control(),
+			   text("SELECT FROM pg_stat_activity, "
+					"LATERAL pg_blocking_pids(pid) AS blockers "
+					"WHERE pid = %d AND wait_event_type = 'Lock' "
+					"AND (wait_event <> 'virtualxid' OR 0 = ANY (blockers) OR "
+					"EXISTS (SELECT FROM pg_stat_activity b "
+					"WHERE b.pid = ANY (blockers) "
+					"AND b.state LIKE 'idle in transaction%%'))",
+					PQbackendPID(conn)), NULL, &answer);
 	waiting = answer.nrows > 0;
 	answer_clear(&answer);
 	return waiting;
