@@ -482,9 +482,14 @@ my $from_elsewhere = qq{$t
 	TRUNCATE t;
 	SELECT pg_replication_origin_session_reset();
 	INSERT INTO t VALUES (9, 'here again', noise(9, 9)) ON CONFLICT DO NOTHING;
+	BEGIN; INSERT INTO t VALUES (10, 'of both, here');
+	SELECT pg_replication_origin_session_setup('elsewhere');
+	INSERT INTO t VALUES (11, 'of both, elsewhere', noise(11, 9)), (12, NULL, NULL);
+	SELECT pg_replication_origin_session_reset();
+	INSERT INTO t VALUES (13); COMMIT;
 };
-same_changes($node, 'rows of another origin', 10, $from_elsewhere);
-same_changes($node, 'rows of another origin, only local ones wanted', 2,
+same_changes($node, 'rows of another origin', 14, $from_elsewhere);
+same_changes($node, 'rows of another origin, only local ones wanted', 4,
 	$from_elsewhere, q{'only-local', '1'});
 
 # --- at the end ---

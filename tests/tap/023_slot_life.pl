@@ -91,13 +91,12 @@ is($node->safe_psql('other', q{
 	'0', 'a slot of another database');
 
 # A transaction that is streamed is sent before it is known whose it is.
-$node->safe_psql('postgres', q{BEGIN; INSERT INTO e SELECT g FROM generate_series(1001, 3000) g; ROLLBACK});
+$node->safe_psql('postgres', q{CREATE TABLE large (k int) USING eventstore; INSERT INTO large SELECT generate_series(1, 3000)});
 is($node->safe_psql('other', q{
 		SET logical_decoding_work_mem = '64kB';
 		SELECT count(*) FROM pg_logical_slot_get_changes('other', NULL, NULL, 'skip-empty-xacts', '1', 'stream-changes', '1')
 		WHERE data ~ '^(table|streaming change)'}),
 	'0', 'nor what it streams');
-is_decoded($_, '', 'nor others what was rolled back') for ('first', 'second');
 
 my $across = $node->background_psql('postgres');
 $across->query_safe('BEGIN;' . add(24, 26));
