@@ -303,7 +303,7 @@ twin_side()
 
 	{
 		dropdb --if-exists twin && createdb twin &&
-			psql -X -q -d twin -c 'CREATE EXTENSION eventstore'
+			psql -X -q -d twin -v ON_ERROR_STOP=1 -c 'CREATE EXTENSION eventstore' -f "$source/tests/twin/setup.sql"
 	} >"$folder/problem" 2>&1 || return 1
 	# a script is read to its end, so only a lost connection is an error
 	in_group twin_psql "$@" >"$folder/$am.out" 2>&1 || {
@@ -315,9 +315,9 @@ twin_side()
 
 twin_psql()
 {
-	PGTZ=UTC PGDATESTYLE=ISO PGOPTIONS="-c default_table_access_method=$1 -c intervalstyle=postgres" \
+	PGTZ=UTC PGDATESTYLE=ISO PGOPTIONS="-c default_table_access_method=$1 -c jit=off -c lock_timeout=${TWIN_LOCK_TIMEOUT:-5min}" \
 		psql -X -a -d twin -v VERBOSITY=verbose -v am="$1" -v other="$2" \
-		-P format=unaligned -P null=NULL <"$3"
+		-P format=unaligned -P footer=off -P null=NULL <"$3"
 }
 
 twin_differences()

@@ -11,8 +11,11 @@
 FNR == NR { script[++lines] = $0; next }
 /^LOCATION:  / { next }
 {
-	if (at < lines && $0 == script[at + 1])
-		at++
+	# empty lines are not printed, but in quotes
+	for (next_line = at + 1; $0 != "" && next_line < lines && script[next_line] == ""; next_line++)
+		;
+	if (next_line <= lines && $0 == script[next_line])
+		at = next_line
 	else if (data > at && data < lines && $0 == script[data + 1])
 		at = data + 1
 	else {
