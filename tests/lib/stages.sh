@@ -298,7 +298,8 @@ run_twin_sql()
 }
 
 # Runs script $3 with tables of access method $1 in a fresh database.  The
-# script finds the two names in its variables "am" and "other".
+# script finds the two names in its variables "am" and "other", and whether the
+# tests may be long in "long".
 twin_side()
 {
 	local am=$1 other=$2 file=$3 folder=$4
@@ -317,8 +318,11 @@ twin_side()
 
 twin_psql()
 {
+	local long=0
+
+	[[ " ${PG_TEST_EXTRA:-} " != *" long "* ]] || long=1
 	PGTZ=UTC PGDATESTYLE=ISO PGOPTIONS="-c default_table_access_method=$1 -c jit=off -c lock_timeout=${TWIN_LOCK_TIMEOUT:-5min}" \
-		psql -X -a -d twin -v VERBOSITY=verbose -v am="$1" -v other="$2" \
+		psql -X -a -d twin -v VERBOSITY=verbose -v am="$1" -v other="$2" -v long=$long \
 		-P format=unaligned -P footer=off -P null=NULL <"$3"
 }
 
