@@ -64,6 +64,26 @@ DROP INDEX CONCURRENTLY t_bad2;
 INSERT INTO t VALUES (9001, 'x', '{1,2}', 1);
 SELECT * FROM twin.scans('SELECT d FROM t WHERE d BETWEEN 1800 AND 2900');
 
+-- each kind, CONCURRENTLY and again
+CREATE EXTENSION bloom;
+CREATE TABLE kinds (a int, b text, c int[], p point, r int4range);
+INSERT INTO kinds SELECT g, 'row ' || g % 50, ARRAY[g % 9, g % 7], point(g % 50, g % 31), int4range(g, g + 3) FROM generate_series(1, 1500) g;
+BEGIN;
+INSERT INTO kinds SELECT g, 'gone', '{1}', point(1, 1), int4range(g, g + 3) FROM generate_series(1501, 1800) g;
+ROLLBACK;
+SELECT format('CREATE INDEX CONCURRENTLY kinds_%s ON kinds USING %1$s (%s)', am, what)
+	FROM (VALUES ('hash', 'b'), ('gin', 'c'), ('gist', 'p'), ('spgist', 'r'), ('brin', 'a'), ('bloom', 'a')) k (am, what) \gexec
+INSERT INTO kinds SELECT g, 'row ' || g % 50, ARRAY[g % 9, g % 7], point(g % 50, g % 31), int4range(g, g + 3) FROM generate_series(1801, 1900) g;
+REINDEX TABLE CONCURRENTLY kinds;
+SELECT * FROM twin.scans('SELECT a FROM kinds WHERE b = ''row 5''');
+SELECT * FROM twin.scans('SELECT a FROM kinds WHERE c @> ''{3,4}''');
+SELECT * FROM twin.scans('SELECT a FROM kinds WHERE p <@ box ''(10,10),(12,14)''');
+SELECT * FROM twin.scans('SELECT a FROM kinds WHERE r @> 1850');
+SELECT * FROM twin.scans('SELECT a FROM kinds WHERE a BETWEEN 1400 AND 1850');
+SELECT * FROM twin.scans('SELECT a FROM kinds WHERE a = 1850');
+VACUUM kinds;
+SELECT twin.damage('kinds');
+
 -- again
 REINDEX INDEX t_a;
 REINDEX INDEX CONCURRENTLY t_b;

@@ -130,7 +130,7 @@ INSERT INTO copy_of_big (id, ext) VALUES (1, repeat('x', 1073741823));
 CREATE TABLE huge (id int, a text, b text);
 ALTER TABLE huge ALTER a SET STORAGE EXTERNAL, ALTER b SET STORAGE EXTERNAL;
 INSERT INTO huge VALUES (1, repeat('0123456789', :mb * 100000), 'small');
-SELECT id, length(a) = :mb * 1000000, right(a, 12), substr(a, :mb * 500000, 12) FROM huge;
+SELECT id, octet_length(a) = :mb * 1000000, right(a, 12), substr(a, :mb * 500000, 12) FROM huge;
 SELECT md5(a) = md5(repeat('0123456789', :mb * 100000)) FROM huge;
 COPY huge TO :'file';
 BEGIN;
@@ -142,7 +142,7 @@ INSERT INTO huge SELECT 2, a, 'rolled back' FROM huge;
 ROLLBACK;
 -- both values in one text are too large, when each has 900 megabytes
 INSERT INTO huge SELECT 2, a, a FROM huge;
-SELECT id, length(a) = length(b), length(a) = :mb * 1000000 FROM huge ORDER BY id;
+SELECT id, octet_length(a) = octet_length(b), octet_length(a) = :mb * 1000000 FROM huge ORDER BY id;
 SELECT length(h::text) > 0 FROM huge h WHERE id = 2;
 VACUUM huge;
 SELECT count(*) FROM huge;

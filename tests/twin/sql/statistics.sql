@@ -91,6 +91,9 @@ SELECT pg_relation_size('t', 'vm') > 0, pg_relation_size('t', 'fsm') > 0;
 SELECT pg_relation_filepath('t') IS NOT NULL, pg_filenode_relation(0, pg_relation_filenode('t'));
 SELECT pg_column_size(id), pg_column_size(c), pg_column_size(w) FROM t WHERE id = 5;
 SELECT pg_column_size(t) FROM t WHERE id = 5;
+CREATE TABLE small (a bigint, b text);
+DO $$ BEGIN FOR i IN 1 .. 1000 LOOP INSERT INTO small VALUES (i, 'row ' || i); COMMIT; END LOOP; END $$;
+SELECT pg_relation_size('small') < 100000;
 -- system columns
 BEGIN;
 CREATE TABLE sys (a int);
@@ -107,6 +110,12 @@ SELECT pg_xact_status(xmin::text::xid8) FROM sys WHERE a = 1;
 SELECT a FROM sys WHERE xmin = (SELECT xmin FROM sys WHERE a = 4);
 VACUUM FREEZE sys;
 SELECT count(*) FROM sys WHERE xmin = 0;
+-- what a row lock leaves: marks in the row, or entries of the lock table
+BEGIN;
+SELECT a FROM sys WHERE a < 3 ORDER BY a FOR UPDATE;
+SELECT count(*) FROM sys WHERE xmax <> 0;
+SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'object' AND classid = 'sys'::regclass;
+ROLLBACK;
 SELECT oid FROM sys;
 SELECT count(*) FROM sys WHERE ctid IS NULL;
 SELECT (SELECT count(*) FROM pg_attribute WHERE attrelid = 't'::regclass AND attnum < 0);
