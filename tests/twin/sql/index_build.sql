@@ -38,9 +38,9 @@ ROLLBACK TO x;
 CREATE UNIQUE INDEX own_a ON own (a);
 INSERT INTO own VALUES (5001, 'again');
 CREATE UNIQUE INDEX own_b ON own (b) WHERE a > 100;
-SELECT * FROM twin.scans('SELECT a FROM own WHERE a > 4990');
+SELECT * FROM twin.scans('SELECT a, b FROM own WHERE a > 4990');
 COMMIT;
-SELECT * FROM twin.scans('SELECT a FROM own WHERE a > 4990');
+SELECT * FROM twin.scans('SELECT a, b FROM own WHERE a > 4990');
 SELECT indexrelid::regclass, indcheckxmin, indisvalid FROM pg_index WHERE indrelid = 'own'::regclass ORDER BY indexrelid::regclass::text;
 
 -- CONCURRENTLY

@@ -121,11 +121,11 @@ SELECT count(*), md5(string_agg(ext || extd || main || lz, '' ORDER BY id)) FROM
 DROP TABLE big;
 SELECT count(*), md5(string_agg(ext || extd || main || lz, '' ORDER BY id)) FROM copy_of_big;
 INSERT INTO copy_of_big (id, ext) VALUES (1, repeat('x', 1073741823));
--- rows of many megabytes: of 50 by default, of up to the limits with PG_TEST_EXTRA=long
+-- rows of many megabytes: of 20 by default, of up to the limits with PG_TEST_EXTRA=long
 \if :long
 \set mb 900
 \else
-\set mb 50
+\set mb 20
 \endif
 CREATE TABLE huge (id int, a text, b text);
 ALTER TABLE huge ALTER a SET STORAGE EXTERNAL, ALTER b SET STORAGE EXTERNAL;

@@ -95,7 +95,7 @@ BEGIN
 	ELSIF TG_EVENT = 'table_rewrite' THEN
 		RAISE NOTICE 'rewrite of %, reason %', pg_event_trigger_table_rewrite_oid()::regclass, pg_event_trigger_table_rewrite_reason();
 	ELSIF TG_EVENT = 'ddl_command_end' THEN
-		FOR r IN SELECT * FROM pg_event_trigger_ddl_commands() LOOP
+		FOR r IN SELECT * FROM pg_event_trigger_ddl_commands() WHERE object_identity !~ 'pg_toast' LOOP
 			RAISE NOTICE '% % %', r.command_tag, r.object_type, r.object_identity;
 		END LOOP;
 	ELSE
