@@ -2,6 +2,8 @@
 -- What the tools say that look into files: of event tables little or nothing,
 -- but of their indexes and of their TOAST tables what they say of others.
 --
+-- Needs: pageinspect pgstattuple pg_visibility pg_freespacemap pgrowlocks pg_surgery amcheck pg_prewarm pg_buffercache
+--
 CREATE EXTENSION pageinspect;
 CREATE EXTENSION pgstattuple;
 CREATE EXTENSION pg_visibility;
