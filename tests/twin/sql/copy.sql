@@ -46,10 +46,8 @@ COPY t FROM STDIN;
 COPY t FROM STDIN;
 100	x	1	extra
 \.
-COPY t (a, nothing) FROM STDIN;
-\.
-COPY t (a, a) FROM STDIN;
-\.
+COPY t (a, nothing) FROM '/dev/null';
+COPY t (a, a) FROM '/dev/null';
 SELECT * FROM t ORDER BY a;
 -- out
 COPY (SELECT * FROM t ORDER BY a) TO STDOUT;
@@ -81,9 +79,7 @@ COPY u FROM :'file' WITH (FORMAT csv, FORCE_NULL *);
 COPY u FROM :'file' WITH (FORMAT csv, FORCE_NOT_NULL *);
 SELECT * FROM u WHERE a >= 60 ORDER BY a, b;
 -- FREEZE
-COPY u FROM STDIN WITH (FREEZE);
-1	x	1
-\.
+COPY u FROM '/dev/null' WITH (FREEZE);
 BEGIN;
 CREATE TABLE f (a int);
 COPY f FROM STDIN WITH (FREEZE);
@@ -92,9 +88,7 @@ COPY f FROM STDIN WITH (FREEZE);
 \.
 SELECT * FROM f;
 SAVEPOINT s;
-COPY f FROM STDIN WITH (FREEZE);
-3
-\.
+COPY f FROM '/dev/null' WITH (FREEZE);
 ROLLBACK TO s;
 COMMIT;
 SELECT * FROM f;
@@ -108,9 +102,7 @@ SELECT * FROM f;
 BEGIN;
 TRUNCATE f;
 SAVEPOINT s;
-COPY f FROM STDIN WITH (FREEZE);
-5
-\.
+COPY f FROM '/dev/null' WITH (FREEZE);
 COMMIT;
 BEGIN;
 TRUNCATE f;
@@ -133,9 +125,7 @@ SELECT * FROM twin.scans('SELECT a FROM f WHERE a > 2900');
 CREATE TABLE pf (a int) PARTITION BY LIST (a);
 BEGIN;
 CREATE TABLE pf1 PARTITION OF pf DEFAULT;
-COPY pf FROM STDIN WITH (FREEZE);
-1
-\.
+COPY pf FROM '/dev/null' WITH (FREEZE);
 ROLLBACK;
 -- many rows, large ones, with triggers, into partitions, in one transaction with others
 COPY (SELECT g, repeat('x', g % 1000), g FROM generate_series(1, 5000) g WHERE g <> 13) TO :'file';
@@ -171,8 +161,7 @@ COPY u FROM :'file';
 COPY u FROM :'file';
 SELECT count(*) FROM u;
 CREATE VIEW v AS SELECT a, b FROM u;
-COPY v FROM STDIN;
-\.
+COPY v FROM '/dev/null';
 COPY v TO STDOUT;
 COPY (SELECT * FROM v WHERE a = 7) TO STDOUT;
 COPY parts TO STDOUT;
