@@ -117,7 +117,7 @@ COPY (SELECT generate_series(1, 3000)) TO :'file';
 CREATE INDEX f_a ON f (a);
 COPY f FROM :'file' WITH (FREEZE);
 INSERT INTO f VALUES (3001);
-SELECT count(*), sum(a) FROM f;
+SELECT count(*), sum(a), count(*) FILTER (WHERE xmin = pg_current_xact_id()::xid), max(cmin::text) FROM f;
 COMMIT;
 SELECT * FROM twin.scans('SELECT a FROM f WHERE a > 2900');
 VACUUM f;

@@ -120,12 +120,23 @@ VACUUM FULL copy_of_big;
 SELECT count(*), md5(string_agg(ext || extd || main || lz, '' ORDER BY id)) FROM copy_of_big;
 DROP TABLE big;
 SELECT count(*), md5(string_agg(ext || extd || main || lz, '' ORDER BY id)) FROM copy_of_big;
+-- values out of line in indexes, built by workers
+SET max_parallel_maintenance_workers = 2;
+SET min_parallel_table_scan_size = 0;
+SET maintenance_work_mem = '128MB';
+CREATE INDEX big_md5 ON copy_of_big (md5(ext));
+CREATE INDEX CONCURRENTLY big_left ON copy_of_big (left(extd, 100), id) WHERE length(main) > 1000;
+CREATE INDEX big_gin ON copy_of_big USING gin (to_tsvector('simple', left(lz, 2000)));
+CREATE INDEX big_hash ON copy_of_big USING hash (ext);
+SELECT * FROM twin.scans('SELECT id, md5(ext) FROM copy_of_big WHERE md5(ext) = md5(repeat(md5(''7''), 140))');
+SELECT * FROM twin.scans('SELECT id FROM copy_of_big WHERE left(extd, 100) > ''e'' AND length(main) > 1000');
+SELECT * FROM twin.scans('SELECT id FROM copy_of_big WHERE ext = repeat(md5(''9''), 180)');
 INSERT INTO copy_of_big (id, ext) VALUES (1, repeat('x', 1073741823));
--- rows of many megabytes: of 20 by default, of up to the limits with PG_TEST_EXTRA=long
+-- rows of many megabytes: of 10 by default, of up to the limits with PG_TEST_EXTRA=long
 \if :long
 \set mb 900
 \else
-\set mb 20
+\set mb 10
 \endif
 CREATE TABLE huge (id int, a text, b text);
 ALTER TABLE huge ALTER a SET STORAGE EXTERNAL, ALTER b SET STORAGE EXTERNAL;

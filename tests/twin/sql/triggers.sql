@@ -155,6 +155,15 @@ INSERT INTO log (line) VALUES ('go');
 ROLLBACK;
 DROP RULE back ON log;
 
+-- a table that becomes a view, which versions until 15 allow
+CREATE TABLE to_view (a int);
+INSERT INTO to_view VALUES (1);
+CREATE RULE "_RETURN" AS ON SELECT TO to_view DO INSTEAD SELECT 7 AS a;
+TRUNCATE to_view;
+CREATE RULE "_RETURN" AS ON SELECT TO to_view DO INSTEAD SELECT 7 AS a;
+SELECT * FROM to_view;
+SELECT relam FROM pg_class WHERE relname = 'to_view' AND relkind = 'v';
+
 -- views
 CREATE VIEW v AS SELECT a, b FROM r WHERE a > 0 WITH CHECK OPTION;
 INSERT INTO v VALUES (5, 'five') RETURNING *;
