@@ -136,7 +136,7 @@ check_directory(EsMeta meta)
 	blocks[0] = meta->last_leaf;
 	blocks[1] = meta->last_inner;
 	blocks[2] = meta->root;
-	if (meta->height > 8 ||
+	if (meta->height > ES_DIR_MAX_HEIGHT ||
 		(blocks[0] != 0) != (meta->height >= 1) ||
 		(blocks[1] != 0) != (meta->height >= 2) ||
 		(blocks[2] != 0) != (meta->height >= 1) ||
@@ -221,6 +221,10 @@ es_meta_check(Page page)
 		  meta->open.first_row > ES_MAX_ROW)))
 		return "The metapage's open run is out of range";
 	if (meta->open.npages == 0 &&
+		(meta->open.first_row != 0 || meta->open.unit_id != 0 ||
+		 meta->open.start != 0 || meta->open.current_block != 0))
+		return "The metapage's open run has no pages";
+	if (meta->open.npages == 0 &&
 		(meta->next_row < ES_FIRST_ROW || meta->next_row > ES_MAX_ROW + 1))
 		return "The metapage's next row number is out of range";
 	if (meta->nrecent > 0)
@@ -272,12 +276,17 @@ es_dir_check(Page page)
 	return "The page is not a directory page";
 }
 
+/*
+ * Tuples are added in the order of their line pointers, each before the last one,
+ * and stay: so they fill the page from its end to pd_upper, and a line pointer
+ * that was lost leaves a gap.
+ */
 const char *
 es_tail_check(Page page)
 {
 	PageHeader	header = (PageHeader) page;
+	uint32		begin = header->pd_special; /* of the tuple seen last */
 	int			nitems;
-	int			nused = 0;
 
 	if (EsPageGetSpecial(page)->kind != ES_PAGE_TAIL)
 		return "The page is not a tail page";
@@ -291,18 +300,39 @@ es_tail_check(Page page)
 
 		if (!ItemIdIsUsed(item))
 			continue;
-		if (++nused > ES_MAX_TAIL_ROWS)
-			return "The page has more rows than fit";
 		if (!ItemIdIsNormal(item))
 			return "A line pointer is neither used nor free";
 		if (!es_item_is_sound(page, item))
 			return "A line pointer points outside the tuples";
+		if (ItemIdGetOffset(item) + MAXALIGN(ItemIdGetLength(item)) > begin)
+			return "Two tuples overlap";
+		if (ItemIdGetOffset(item) + MAXALIGN(ItemIdGetLength(item)) < begin)
+			return "There is a gap between two tuples";
+		begin = ItemIdGetOffset(item);
 		tuple = (HeapTupleHeader) PageGetItem(page, item);
 		if (tuple->t_hoff < SizeofHeapTupleHeader ||
 			tuple->t_hoff != MAXALIGN(tuple->t_hoff) ||
 			tuple->t_hoff > ItemIdGetLength(item))
 			return "A tuple's header length is out of range";
 	}
+	if (begin != header->pd_upper)
+		return "A tuple has no line pointer";
+	return NULL;
+}
+
+const char *
+es_row_check(Page page, OffsetNumber offset)
+{
+	EsPageSpecial special = EsPageGetSpecial(page);
+	HeapTupleHeader tuple;
+
+	tuple = (HeapTupleHeader) PageGetItem(page, PageGetItemId(page, offset));
+	if (!es_tuple_has_row(tuple, special->first_row + offset - 1))
+		return "A row is marked with another number than its own";
+	if (!es_tuple_is_untouched(tuple))
+		return "A row has marks of an update, a deletion or a lock";
+	if ((special->flags & ES_PAGE_FLAG_SETTLED) && !es_tuple_is_settled(tuple))
+		return "A row of a settled page is neither frozen nor taken back";
 	return NULL;
 }
 

@@ -16,6 +16,8 @@
 #include "access/tupdesc.h"
 #include "storage/bufpage.h"
 
+#include "format/es_page.h"
+
 /*
  * Header and special space of a page of any kind.  NULL: sound; else what is
  * wrong, a constant text without a period.  Cheap: called at every page read.
@@ -46,6 +48,44 @@ es_item_is_sound(Page page, ItemId item)
 		length >= MAXALIGN(SizeofHeapTupleHeader) &&
 		offset + length <= ((PageHeader) page)->pd_special;
 }
+
+/*
+ * Is the tuple marked as row "row"?  One with a token is not marked yet.
+ */
+static inline bool
+es_tuple_has_row(HeapTupleHeader tuple, uint64 row)
+{
+	return HeapTupleHeaderIsSpeculative(tuple) ||
+		es_tid_to_row(&tuple->t_ctid) == row;
+}
+
+/*
+ * Rows are never updated, deleted or locked by a mark on them.
+ */
+static inline bool
+es_tuple_is_untouched(HeapTupleHeader tuple)
+{
+	return !TransactionIdIsValid(HeapTupleHeaderGetRawXmax(tuple)) &&
+		(tuple->t_infomask & HEAP_XACT_MASK & ~HEAP_XMIN_FROZEN) ==
+		HEAP_XMAX_INVALID &&
+		(tuple->t_infomask2 & ~HEAP_NATTS_MASK) == 0;
+}
+
+/*
+ * Is the row frozen, or taken back for good?
+ */
+static inline bool
+es_tuple_is_settled(HeapTupleHeader tuple)
+{
+	return HeapTupleHeaderXminFrozen(tuple) ||
+		!TransactionIdIsValid(HeapTupleHeaderGetRawXmin(tuple));
+}
+
+/*
+ * What the header of a row says of it, whatever became of its transaction, and its
+ * line pointer being sound.  Same result.
+ */
+extern const char *es_row_check(Page page, OffsetNumber offset);
 
 /*
  * Does a tuple's data end within its length, attribute by attribute?  Reads

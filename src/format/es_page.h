@@ -287,6 +287,9 @@ StaticAssertDecl(sizeof(EsMetaData) <= BLCKSZ - MAXALIGN(SizeOfPageHeaderData) -
 
 #define ES_HIGH_ROW_INFINITE	PG_UINT64_MAX
 
+/* a leaf, an inner page above it, and one above those: 127 * 508 * 508 units */
+#define ES_DIR_MAX_HEIGHT		3
+
 /* both kinds begin with this; low key: the special space's first_row */
 typedef struct EsDirHeader
 {

@@ -48,6 +48,7 @@ typedef struct EsRelationCache
 	bool		have_meta;		/* the fields below hold */
 	bool		upper_valid;	/* so does "upper" */
 	BlockNumber current_block;	/* where rows are added, as last seen */
+	EsOpenRun	open;			/* the run that ends with it */
 	uint64		gen;			/* META.gen when units were cached */
 	uint8		id_key[ES_SIPHASH_KEY_BYTES];
 	char		upper[ES_UPPER_CACHE_BYTES];	/* belongs to the floor above */

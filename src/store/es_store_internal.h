@@ -121,6 +121,13 @@ extern void es_directory_trim(Relation rel);
 /* --- es_store_tail.c --- */
 
 /*
+ * The metapage is locked: is this locked page the current one that it speaks of?
+ * Reports that as damage, if not.
+ */
+extern void es_check_current(Relation rel, Buffer buffer,
+							 const EsOpenRun *open);
+
+/*
  * Close the open run, if its current page is still "block": no page is current
  * any more.  For VACUUM.
  */
@@ -141,6 +148,9 @@ extern Buffer es_tail_new_page(Relation rel, uint64 row);
  */
 extern Buffer es_tail_read(Relation rel, const EsUnitRef *ref, uint32 index,
 						   BufferAccessStrategy strategy, int mode);
+
+/* Has the open run got more pages, or been closed, since it was looked up? */
+extern bool es_open_run_moved(Relation rel, const EsUnitRef *ref);
 
 /*
  * Did the row's transaction abort?  Asked about rows that look damaged: they may

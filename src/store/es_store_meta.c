@@ -136,6 +136,7 @@ es_meta_remember(Relation rel, EsMeta meta)
 	}
 	cache->current_block = meta->open.npages > 0 ?
 		meta->open.current_block : InvalidBlockNumber;
+	cache->open = meta->open;
 }
 
 static void
@@ -259,6 +260,7 @@ read_end(Relation rel, EsOpenRun *open, EsCounters *counters)
 		ref.open = true;
 		ref.gen = meta->gen;
 		ref.unit.unit_id = meta->open.unit_id;
+		ref.unit.first_row = meta->open.first_row;
 		ref.unit.start = meta->open.start;
 		ref.unit.npages = meta->open.npages;
 		UnlockReleaseBuffer(buffer);
@@ -269,8 +271,15 @@ read_end(Relation rel, EsOpenRun *open, EsCounters *counters)
 							  BUFFER_LOCK_SHARE);
 		if (BufferIsValid(buffer))
 		{
-			row = es_page_next_row(BufferGetPage(buffer));
+			Page		page = BufferGetPage(buffer);
+			bool		current = (EsPageGetSpecial(page)->flags &
+								   ES_PAGE_FLAG_CURRENT) != 0;
+
+			row = es_page_next_row(page);
 			UnlockReleaseBuffer(buffer);
+			if (!current && !es_open_run_moved(rel, &ref))
+				es_report_corruption(rel, ref.unit.start + ref.unit.npages - 1,
+									 "The metapage says that rows are added here, the page does not");
 			return row;
 		}
 	}

@@ -71,14 +71,16 @@ check_tail_page(Relation rel, BlockNumber block, Page page)
 														AccessExclusiveLock,
 														true);
 
-	for (OffsetNumber off = 1; check_tuples &&
+	for (OffsetNumber off = 1;
 		 problem == NULL && off <= PageGetMaxOffsetNumber(page); off++)
 	{
 		ItemId		item = PageGetItemId(page, off);
-
 		HeapTupleHeader tuple;
 
 		if (!ItemIdIsUsed(item))
+			continue;
+		problem = es_row_check(page, off);
+		if (problem != NULL || !check_tuples)
 			continue;
 		tuple = (HeapTupleHeader) PageGetItem(page, item);
 		problem = es_tuple_check(tuple, ItemIdGetLength(item),
@@ -137,11 +139,8 @@ directory_moved(Relation rel, uint64 gen)
 	return moved;
 }
 
-/*
- * Has the open run got more pages, or been closed, since it was looked up?
- */
-static bool
-open_run_moved(Relation rel, const EsUnitRef *ref)
+bool
+es_open_run_moved(Relation rel, const EsUnitRef *ref)
 {
 	Buffer		metabuf = es_meta_lock(rel, BUFFER_LOCK_SHARE);
 	EsMeta		meta;
@@ -158,6 +157,35 @@ open_run_moved(Relation rel, const EsUnitRef *ref)
 	return moved;
 }
 
+/*
+ * Is the page what the directory says of the page at this place of a unit?
+ *
+ * Its rows lie in the unit, which begins with its first page and, when it is closed,
+ * ends with its last one.  A page that is still as it was earlier, because a
+ * write got lost, is found so, or by its neighbours' rows.
+ */
+static const char *
+check_place(Page page, const EsUnitRef *ref, uint32 index)
+{
+	EsPageSpecial special = EsPageGetSpecial(page);
+	uint64		begin = ref->unit.first_row;
+	uint64		end = begin + ref->unit.span;
+	bool		last = index == ref->unit.npages - 1;
+
+	if (special->kind != ES_PAGE_TAIL ||
+		special->unit_id != ref->unit.unit_id ||
+		special->index_in_unit != index)
+		return "The page is not the one that the directory says";
+	if (index == 0 ? special->first_row != begin : special->first_row < begin)
+		return "The page does not begin where the directory says";
+	if (!ref->open && (last ? es_page_next_row(page) != end :
+					   es_page_next_row(page) > end))
+		return "The page does not end where the directory says";
+	if ((special->flags & ES_PAGE_FLAG_CURRENT) && !(ref->open && last))
+		return "The page is marked as the one that rows are added to";
+	return NULL;
+}
+
 Buffer
 es_tail_read(Relation rel, const EsUnitRef *ref, uint32 index,
 			 BufferAccessStrategy strategy, int mode)
@@ -171,11 +199,8 @@ es_tail_read(Relation rel, const EsUnitRef *ref, uint32 index,
 
 	LockBuffer(buffer, mode);
 	problem = es_page_check(page);
-	if (problem == NULL &&
-		(EsPageGetSpecial(page)->kind != ES_PAGE_TAIL ||
-		 EsPageGetSpecial(page)->unit_id != ref->unit.unit_id ||
-		 EsPageGetSpecial(page)->index_in_unit != index))
-		problem = "The page is not the one that the directory says";
+	if (problem == NULL)
+		problem = check_place(page, ref, index);
 	if (problem == NULL)
 	{
 		if (blocks_read() != reads ||
@@ -252,7 +277,7 @@ find_page(Relation rel, const EsUnitRef *ref, uint64 row,
 		}
 	}
 
-	if (ref->open ? !open_run_moved(rel, ref) :
+	if (ref->open ? !es_open_run_moved(rel, ref) :
 		!directory_moved(rel, ref->gen))
 		es_report_corruption(rel, ref->unit.start,
 							 "No page of the unit that begins here holds row " UINT64_FORMAT,
@@ -391,12 +416,15 @@ take_page(EsReader *reader, Buffer buffer)
 
 /*
  * The next page of the same run, if the walk just goes on to it; else
- * InvalidBuffer.
+ * InvalidBuffer.  The pages of a run have all numbers between its first and its
+ * last row.
  */
 static Buffer
 read_neighbour(EsReader *reader, uint64 row, bool forward)
 {
 	uint32		index;
+	Buffer		buffer;
+	Page		page;
 
 	if (!reader->have_unit || !reader->have_page)
 		return InvalidBuffer;
@@ -413,8 +441,19 @@ read_neighbour(EsReader *reader, uint64 row, bool forward)
 			return InvalidBuffer;
 		index = reader->index - 1;
 	}
-	return es_tail_read(reader->rel, &reader->at, index, reader->strategy,
-						BUFFER_LOCK_SHARE);
+	buffer = es_tail_read(reader->rel, &reader->at, index, reader->strategy,
+						  BUFFER_LOCK_SHARE);
+	if (!BufferIsValid(buffer))
+		return InvalidBuffer;
+	page = BufferGetPage(buffer);
+	if ((forward ? EsPageGetSpecial(page)->first_row :
+		 es_page_next_row(page) - 1) != row)
+		es_report_corruption(reader->rel, BufferGetBlockNumber(buffer),
+							 "Rows " UINT64_FORMAT " to " UINT64_FORMAT
+							 " are here, and row " UINT64_FORMAT " is missing",
+							 EsPageGetSpecial(page)->first_row,
+							 es_page_next_row(page) - 1, row);
+	return buffer;
 }
 
 /*

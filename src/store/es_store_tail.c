@@ -29,6 +29,7 @@
 #include "base/es_corrupt.h"
 #include "base/es_stoppoint.h"
 #include "eventstore.h"
+#include "format/es_format_check.h"
 #include "store/es_store_internal.h"
 
 /* A given number at most this far ahead leaves unused line pointers, no page. */
@@ -40,15 +41,29 @@
  */
 
 /*
- * Are rows added to this page?
+ * Are rows added to this page, as the end of the run?  If the page numbered its
+ * rows otherwise, new ones would get numbers that others have.
  */
 static bool
-is_current(Buffer buffer)
+is_current(Buffer buffer, const EsOpenRun *open)
 {
 	EsPageSpecial special = EsPageGetSpecial(BufferGetPage(buffer));
 
 	return special->kind == ES_PAGE_TAIL &&
-		(special->flags & ES_PAGE_FLAG_CURRENT) != 0;
+		(special->flags & ES_PAGE_FLAG_CURRENT) != 0 &&
+		special->unit_id == open->unit_id &&
+		special->index_in_unit == open->npages - 1 &&
+		special->first_row >= open->first_row &&
+		special->first_row - open->first_row <=
+		(uint64) special->index_in_unit * MaxOffsetNumber;
+}
+
+void
+es_check_current(Relation rel, Buffer buffer, const EsOpenRun *open)
+{
+	if (!is_current(buffer, open))
+		es_report_corruption(rel, BufferGetBlockNumber(buffer),
+							 "The metapage says that rows are added here, the page does not");
 }
 
 /*
@@ -67,9 +82,7 @@ lock_current_page_firmly(Relation rel, BlockNumber *seen)
 	{
 		*seen = meta->open.current_block;
 		buffer = es_page_read(rel, *seen, NULL, BUFFER_LOCK_EXCLUSIVE);
-		if (!is_current(buffer))
-			es_report_corruption(rel, *seen,
-								 "The metapage says that rows are added here, the page does not");
+		es_check_current(rel, buffer, &meta->open);
 	}
 	es_meta_remember(rel, meta);
 	UnlockReleaseBuffer(metabuf);
@@ -88,6 +101,7 @@ lock_current_page(Relation rel, BlockNumber *seen)
 	for (;;)
 	{
 		EsRelationCache *cache = es_store_cache(rel);
+		EsOpenRun	open;
 		Buffer		buffer;
 
 		if (!cache->have_meta || !BlockNumberIsValid(cache->current_block))
@@ -107,8 +121,9 @@ lock_current_page(Relation rel, BlockNumber *seen)
 		}
 
 		*seen = cache->current_block;
+		open = cache->open;
 		buffer = es_page_read(rel, *seen, NULL, BUFFER_LOCK_EXCLUSIVE);
-		if (is_current(buffer))
+		if (is_current(buffer, &open))
 			return buffer;
 		UnlockReleaseBuffer(buffer);
 		refused = *seen;
@@ -285,6 +300,7 @@ advance(Relation rel, BlockNumber seen, uint64 given_row, bool keep)
 		if (meta->open.npages > 0)
 		{
 			oldbuf = es_page_read(rel, seen, NULL, BUFFER_LOCK_EXCLUSIVE);
+			es_check_current(rel, oldbuf, &meta->open);
 			next_row = es_page_next_row(BufferGetPage(oldbuf));
 			run_first = meta->open.first_row;
 		}
@@ -378,6 +394,7 @@ es_tail_close_run(Relation rel, BlockNumber block)
 		}
 
 		oldbuf = es_page_read(rel, block, NULL, BUFFER_LOCK_EXCLUSIVE);
+		es_check_current(rel, oldbuf, &meta->open);
 		memset(&xlrec, 0, sizeof(xlrec));
 		xlrec.version = ES_WAL_VERSION;
 		xlrec.flags = ES_NEW_TAIL_OLD | ES_NEW_TAIL_CLOSE;
@@ -734,6 +751,7 @@ es_store_finish_speculative(Relation rel, uint64 row, bool confirm)
 	EsFetch		fetch;
 	Buffer		buffer;
 	Page		page;
+	ItemId		item;
 	xl_es_spec	xlrec;
 
 	es_fetch_begin(&fetch, rel);
@@ -741,6 +759,11 @@ es_store_finish_speculative(Relation rel, uint64 row, bool confirm)
 	if (!BufferIsValid(buffer))
 		elog(ERROR, "speculative row " UINT64_FORMAT " is gone", row);
 	page = BufferGetPage(buffer);
+	item = PageGetItemId(page, row - EsPageGetSpecial(page)->first_row + 1);
+	if (!ItemIdIsNormal(item) || !es_item_is_sound(page, item))
+		es_report_corruption(rel, BufferGetBlockNumber(buffer),
+							 "The line pointer of row " UINT64_FORMAT
+							 " points outside the tuples", row);
 
 	xlrec.version = ES_WAL_VERSION;
 	xlrec.flags = confirm ? ES_SPEC_CONFIRM : 0;

@@ -39,8 +39,6 @@
 #include "format/es_format_check.h"
 #include "store/es_store_internal.h"
 
-#define TUPLE_UNITS		(BLCKSZ / MAXIMUM_ALIGNOF)
-
 typedef enum EsXidStatus
 {
 	XID_RUNNING,
@@ -663,32 +661,6 @@ check_tail_page(EsVerify *v, Page page, BlockNumber block, const EsUnit *unit,
  */
 
 /*
- * Do two tuples of a page, whose line pointers are sound, share a byte?
- */
-static bool
-tuples_overlap(Page page)
-{
-	bool		taken[TUPLE_UNITS] = {false};
-
-	for (OffsetNumber offset = 1; offset <= PageGetMaxOffsetNumber(page); offset++)
-	{
-		ItemId		item = PageGetItemId(page, offset);
-		uint32		from = ItemIdGetOffset(item) / MAXIMUM_ALIGNOF;
-		uint32		to = from + MAXALIGN(ItemIdGetLength(item)) / MAXIMUM_ALIGNOF;
-
-		if (!ItemIdIsUsed(item))
-			continue;
-		for (uint32 i = from; i < to && i < TUPLE_UNITS; i++)
-		{
-			if (taken[i])
-				return true;
-			taken[i] = true;
-		}
-	}
-	return false;
-}
-
-/*
  * Rows may be confirmed, withdrawn and decided while they are looked at: what
  * is wrong has to be wrong in a second copy too.
  */
@@ -697,12 +669,6 @@ check_rows(EsVerify *v, Page page, BlockNumber block)
 {
 	uint64		unit_id = EsPageGetSpecial(page)->unit_id;
 	uint64		first_row = EsPageGetSpecial(page)->first_row;
-
-	if (tuples_overlap(page))
-	{
-		complain(v, block, 0, "line pointers", "Two tuples overlap");
-		return;
-	}
 
 	v->next_xid = ReadNextTransactionId();
 	for (OffsetNumber offset = 1; offset <= PageGetMaxOffsetNumber(page); offset++)
@@ -748,13 +714,6 @@ xid_status(EsVerify *v, TransactionId xid)
 	return v->known_status;
 }
 
-static bool
-xmin_is_settled(HeapTupleHeader tuple)
-{
-	return HeapTupleHeaderXminFrozen(tuple) ||
-		!TransactionIdIsValid(HeapTupleHeaderGetRawXmin(tuple));
-}
-
 /*
  * xmin, unless the row is frozen or was taken back for good.
  */
@@ -765,7 +724,7 @@ check_xmin(EsVerify *v, HeapTupleHeader tuple)
 	TransactionId frozen = v->rel->rd_rel->relfrozenxid;
 	EsXidStatus status;
 
-	if (xmin_is_settled(tuple))
+	if (es_tuple_is_settled(tuple))
 		return NULL;
 
 	snprintf(v->message, sizeof(v->message), "Transaction %u ", xmin);
@@ -783,21 +742,6 @@ check_xmin(EsVerify *v, HeapTupleHeader tuple)
 		return strcat(v->message, "is marked as aborted, but committed");
 	if (HeapTupleHeaderIsSpeculative(tuple) && status == XID_COMMITTED)
 		return strcat(v->message, "committed, but the row was not confirmed");
-	return NULL;
-}
-
-/*
- * Rows are never updated, deleted or locked by a mark on them.
- */
-static const char *
-check_xmax(HeapTupleHeader tuple)
-{
-	if (TransactionIdIsValid(HeapTupleHeaderGetRawXmax(tuple)))
-		return "The row has an xmax";
-	if ((tuple->t_infomask & HEAP_XACT_MASK & ~HEAP_XMIN_FROZEN) !=
-		HEAP_XMAX_INVALID ||
-		(tuple->t_infomask2 & ~HEAP_NATTS_MASK) != 0)
-		return "The row has flags of an update, a deletion or a lock";
 	return NULL;
 }
 
@@ -866,8 +810,7 @@ check_row(EsVerify *v, Page page, OffsetNumber offset, const char **rule)
 		return es_row_is_aborted(header) ? NULL : problem;
 
 	*rule = "tuple id";
-	if (!HeapTupleHeaderIsSpeculative(header) &&
-		!ItemPointerEquals(&header->t_ctid, &tuple.t_self))
+	if (!es_tuple_has_row(header, special->first_row + offset - 1))
 	{
 		snprintf(v->message, sizeof(v->message),
 				 "The row is marked as (%u,%u), its number is that of (%u,%u)",
@@ -884,13 +827,14 @@ check_row(EsVerify *v, Page page, OffsetNumber offset, const char **rule)
 		return problem;
 
 	*rule = "settled page";
-	if ((special->flags & ES_PAGE_FLAG_SETTLED) && !xmin_is_settled(header))
+	if ((special->flags & ES_PAGE_FLAG_SETTLED) && !es_tuple_is_settled(header))
 		return "The row is neither frozen nor taken back, on a page that is marked as settled";
 
 	*rule = "xmax";
-	problem = check_xmax(header);
-	if (problem != NULL)
-		return problem;
+	if (TransactionIdIsValid(HeapTupleHeaderGetRawXmax(header)))
+		return "The row has an xmax";
+	if (!es_tuple_is_untouched(header))
+		return "The row has flags of an update, a deletion or a lock";
 
 	*rule = "toast";
 	if (HeapTupleHeaderXminInvalid(header))

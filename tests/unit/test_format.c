@@ -324,8 +324,8 @@ test_meta(void)
 	expect(es_meta_check(page), bad_dir, "two levels in one page");
 	meta->last_inner = 62;
 	expect(es_meta_check(page), NULL, "a height of 3");
-	meta->height = 9;
-	expect(es_meta_check(page), bad_dir, "a height of 9");
+	meta->height = ES_DIR_MAX_HEIGHT + 1;
+	expect(es_meta_check(page), bad_dir, "four levels");
 	meta->height = 3;
 	meta->alloc_end = 62;
 	expect(es_meta_check(page), bad_dir, "an inner page in free space");
@@ -354,6 +354,11 @@ test_meta(void)
 	meta = init_meta(page);
 	meta->open.first_row = 0;
 	expect(es_meta_check(page), bad_open, "a run from row 0 on");
+	meta = init_meta(page);
+	meta->open.npages = 0;
+	meta->next_row = 601;
+	expect(es_meta_check(page), "The metapage's open run has no pages",
+		   "what is left of a run");
 	meta = init_meta(page);
 	meta->open.first_row = 600;
 	expect(es_meta_check(page),
@@ -693,10 +698,18 @@ test_tail(void)
 	fill_tail(page);
 	expect(es_page_check(page), NULL, "a tail page with rows, its header");
 	expect(es_tail_check(page), NULL, "a tail page with rows");
-	item = PageGetItemId(page, 5);
-
-	ItemIdSetUnused(item);
+	header->pd_lower += sizeof(ItemIdData);
+	ItemIdSetUnused(PageGetItemId(page, 21));
 	expect(es_tail_check(page), NULL, "a number without a row");
+	header->pd_lower -= 2 * sizeof(ItemIdData);
+	expect(es_tail_check(page), "A tuple has no line pointer",
+		   "the last line pointer is lost");
+
+	fill_tail(page);
+	item = PageGetItemId(page, 5);
+	ItemIdSetUnused(item);
+	expect(es_tail_check(page), "There is a gap between two tuples",
+		   "a line pointer is lost");
 	ItemIdSetDead(item);
 	expect(es_tail_check(page), "A line pointer is neither used nor free",
 		   "a dead line pointer");
@@ -716,7 +729,8 @@ test_tail(void)
 		(ES_MAX_TAIL_ROWS + 1) * sizeof(ItemIdData);
 	for (OffsetNumber off = 2; off <= ES_MAX_TAIL_ROWS + 1; off++)
 		*PageGetItemId(page, off) = *item;
-	check(es_tail_check(page) != NULL, "more rows than a page can hold");
+	expect(es_tail_check(page), "Two tuples overlap",
+		   "more rows than a page can hold");
 
 	fill_tail(page);
 	item = PageGetItemId(page, 5);
@@ -734,6 +748,57 @@ test_tail(void)
 		   "half a line pointer");
 	init_dir(page, ES_PAGE_LEAF);
 	expect(es_tail_check(page), "The page is not a tail page", "a leaf");
+}
+
+/* What a row's header says, at line pointer 5 of a page that begins with row 1000. */
+static void
+test_row(void)
+{
+	PGAlignedBlock block;
+	Page		page = block.data;
+	EsPageSpecial special;
+	HeapTupleHeader tuple;
+
+	fill_tail(page);
+	special = EsPageGetSpecial(page);
+	tuple = (HeapTupleHeader) PageGetItem(page, PageGetItemId(page, 5));
+	es_row_to_tid(1004, &tuple->t_ctid);
+	HeapTupleHeaderSetXmin(tuple, 700);
+	expect(es_row_check(page, 5), NULL, "a row");
+
+	es_row_to_tid(1005, &tuple->t_ctid);
+	expect(es_row_check(page, 5),
+		   "A row is marked with another number than its own",
+		   "the number of the next row");
+	HeapTupleHeaderSetSpeculativeToken(tuple, 1005);
+	expect(es_row_check(page, 5), NULL, "a token");
+	es_row_to_tid(1004, &tuple->t_ctid);
+
+	HeapTupleHeaderSetXmax(tuple, 701);
+	expect(es_row_check(page, 5),
+		   "A row has marks of an update, a deletion or a lock", "an xmax");
+	HeapTupleHeaderSetXmax(tuple, InvalidTransactionId);
+	tuple->t_infomask &= ~HEAP_XMAX_INVALID;
+	expect(es_row_check(page, 5),
+		   "A row has marks of an update, a deletion or a lock",
+		   "an xmax that is not marked invalid");
+	tuple->t_infomask |= HEAP_XMAX_INVALID | HEAP_XMIN_COMMITTED;
+	tuple->t_infomask2 |= HEAP_HOT_UPDATED;
+	expect(es_row_check(page, 5),
+		   "A row has marks of an update, a deletion or a lock",
+		   "a flag of an update");
+	tuple->t_infomask2 &= ~HEAP_HOT_UPDATED;
+	expect(es_row_check(page, 5), NULL, "a committed row");
+
+	special->flags = ES_PAGE_FLAG_SETTLED;
+	expect(es_row_check(page, 5),
+		   "A row of a settled page is neither frozen nor taken back",
+		   "a row that is not frozen");
+	HeapTupleHeaderSetXminFrozen(tuple);
+	expect(es_row_check(page, 5), NULL, "a frozen row");
+	tuple->t_infomask &= ~HEAP_XMIN_FROZEN;
+	HeapTupleHeaderSetXmin(tuple, InvalidTransactionId);
+	expect(es_row_check(page, 5), NULL, "a row that was taken back");
 }
 
 /* --- any bytes --- */
@@ -758,8 +823,10 @@ check_any_page(Page page, TupleDesc desc)
 			{
 				ItemId		item = PageGetItemId(page, off);
 
-				if (ItemIdIsUsed(item) &&
-					es_tuple_check((HeapTupleHeader) PageGetItem(page, item),
+				if (!ItemIdIsUsed(item))
+					continue;
+				(void) es_row_check(page, off);
+				if (es_tuple_check((HeapTupleHeader) PageGetItem(page, item),
 								   ItemIdGetLength(item), desc) != NULL)
 					return false;
 			}
@@ -884,6 +951,7 @@ main(void)
 	test_directory();
 	test_tuples(desc);
 	test_tail();
+	test_row();
 	test_random_pages(desc);
 	test_random_tuples(desc);
 	free(desc);
