@@ -119,6 +119,7 @@ typedef struct xl_es_row
 #define ES_INSERT_LOGICAL		0x01	/* decode it */
 #define ES_INSERT_LAST			0x02	/* last record of its statement's rows */
 #define ES_INSERT_SPECULATIVE	0x04	/* a SPEC record follows */
+#define ES_INSERT_SKIPS			0x08	/* numbers before it get no row */
 
 /*
  * INSERT: a row was added to a tail page.
@@ -126,8 +127,9 @@ typedef struct xl_es_row
  * Block 0: the tail page
  * Main data: this struct, then one xl_es_row with its bytes
  *
- * Line pointers between the page's last one and "offset" become unused ones:
- * numbers that no row gets.
+ * With ES_INSERT_SKIPS, line pointers between the page's last one and "offset"
+ * become unused ones: numbers that no row gets.  Else there are none: if replay
+ * finds any, the page has lost rows.
  */
 typedef struct xl_es_insert
 {
@@ -141,7 +143,8 @@ typedef struct xl_es_insert
 StaticAssertDecl(sizeof(xl_es_insert) == 4, "xl_es_insert is in WAL");
 
 /*
- * MULTI: rows were added to a tail page, at consecutive line pointers.
+ * MULTI: rows were added to a tail page, at consecutive line pointers.  The first one
+ * may skip some, as in INSERT.
  *
  * Block 0: the tail page
  * Main data: this struct, then nrows times xl_es_row with its bytes

@@ -37,6 +37,7 @@ static const EsFlagName new_tail_flags[] = {
 static const EsFlagName insert_flags[] = {
 	{ES_INSERT_LOGICAL, "LOGICAL"},
 	{ES_INSERT_LAST, "LAST"},
+	{ES_INSERT_SKIPS, "SKIPS"},
 	{ES_INSERT_SPECULATIVE, "SPECULATIVE"}
 };
 

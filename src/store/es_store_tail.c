@@ -726,6 +726,8 @@ put_rows(Relation rel, EsNewRow *rows, int nrows, int flags, uint32 token)
 			record_flags |= ES_INSERT_LAST;
 		if (token != 0)
 			record_flags |= ES_INSERT_SPECULATIVE;
+		if (offset > PageGetMaxOffsetNumber(BufferGetPage(buffer)) + 1)
+			record_flags |= ES_INSERT_SKIPS;
 		write_rows(rel, buffer, rows + done, placed, offset, record_flags,
 				   token);
 		UnlockReleaseBuffer(buffer);

@@ -21,7 +21,124 @@
 #include "storage/standby.h"
 
 #include "eventstore.h"
+#include "format/es_format_check.h"
 #include "store/es_store_internal.h"
+
+/* ----------------------------------------------------------------
+ * What replay does not believe
+ *
+ * A record comes from a server that found its pages sound, and the pages are as
+ * they were there; unless a disk or a copy has spoiled one of them.  Then replay
+ * ends with the place, rather than write where the record says.
+ * ----------------------------------------------------------------
+ */
+
+static void
+report_record(XLogReaderState *record, const char *problem)
+{
+	ereport(PANIC,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("eventstore WAL record at %X/%X cannot be replayed",
+					LSN_FORMAT_ARGS(record->ReadRecPtr)),
+			 errdetail("%s.", problem)));
+}
+
+/*
+ * A page of the record, of the kind that it has to be.
+ */
+static void
+check_page(XLogReaderState *record, uint8 block_id, Page page, uint8 kind)
+{
+	const char *problem = es_page_check(page);
+	EsFileLocator locator;
+	BlockNumber block;
+
+	if (problem == NULL && EsPageGetSpecial(page)->kind != kind)
+		problem = "The page is of another kind";
+	if (problem == NULL && kind == ES_PAGE_META)
+		problem = es_meta_check(page);
+	if (problem == NULL)
+		return;
+
+	es_record_locator(record, block_id, &locator, &block);
+	ereport(PANIC,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("block %u of relation %u/%u/%u is damaged",
+					block, es_locator_spc(locator), es_locator_db(locator),
+					es_locator_number(locator)),
+			 errdetail("%s.", problem),
+			 errcontext("replay of the eventstore WAL record at %X/%X",
+						LSN_FORMAT_ARGS(record->ReadRecPtr))));
+}
+
+static void
+check_row_offset(XLogReaderState *record, Page page, OffsetNumber offset)
+{
+	if (offset < FirstOffsetNumber || offset > PageGetMaxOffsetNumber(page) ||
+		!ItemIdIsNormal(PageGetItemId(page, offset)) ||
+		!es_item_is_sound(page, PageGetItemId(page, offset)))
+		report_record(record, "It changes a row that is not there");
+}
+
+/*
+ * The metapage and the page that was current, as NEW_TAIL must have found them.  If a
+ * write of one of them got lost, it is as it was earlier.
+ */
+static void
+check_new_tail(XLogReaderState *record, EsMeta meta,
+			   const xl_es_new_tail *xlrec)
+{
+	EsFileLocator locator;
+	BlockNumber old = InvalidBlockNumber;
+
+	if (xlrec->flags & ES_NEW_TAIL_OLD)
+		es_record_locator(record, 1, &locator, &old);
+	if (old != (meta->open.npages > 0 ?
+				meta->open.current_block : InvalidBlockNumber))
+		report_record(record, "It follows another page than the metapage says");
+	if ((xlrec->flags & ES_NEW_TAIL_CLOSE) && xlrec->nrows > 0 &&
+		meta->nrecent == ES_META_RECENT_UNITS)
+		report_record(record, "It adds a unit where there is no room for one");
+	if ((xlrec->flags & ES_NEW_TAIL_PAGE) &&
+		((xlrec->flags & ES_NEW_TAIL_RUN) ?
+		 xlrec->unit_id != meta->next_unit_id :
+		 xlrec->unit_id != meta->open.unit_id ||
+		 xlrec->index_in_unit != meta->open.npages))
+		report_record(record, "It adds a page to another run than the metapage says");
+}
+
+static void
+check_old_page(XLogReaderState *record, Page page, const xl_es_new_tail *xlrec)
+{
+	if ((EsPageGetSpecial(page)->flags & ES_PAGE_FLAG_CURRENT) == 0)
+		report_record(record, "Rows are not added to the page that it closes");
+	if (es_page_next_row(page) != ((xlrec->flags & ES_NEW_TAIL_CLOSE) ?
+								   xlrec->end_row : xlrec->first_row))
+		report_record(record, "The page that it closes ends with another row");
+}
+
+/*
+ * A row goes behind the page's last one; "skips": numbers between have no row.
+ */
+static void
+check_new_offset(XLogReaderState *record, Page page, OffsetNumber offset,
+				 bool skips)
+{
+	OffsetNumber next = PageGetMaxOffsetNumber(page) + 1;
+
+	if (skips ? offset <= next : offset != next)
+		report_record(record, "The page has other rows than it had");
+}
+
+/*
+ * Main data at least this long.
+ */
+static void
+check_length(XLogReaderState *record, Size length)
+{
+	if (XLogRecGetDataLen(record) < length)
+		report_record(record, "It is too short");
+}
 
 static void
 finish_page(Buffer buffer, XLogRecPtr lsn)
@@ -33,8 +150,10 @@ finish_page(Buffer buffer, XLogRecPtr lsn)
 static void
 redo_meta_init(XLogReaderState *record)
 {
-	Buffer		buffer = XLogInitBufferForRedo(record, 0);
+	Buffer		buffer;
 
+	check_length(record, SizeOfEsMetaInit);
+	buffer = XLogInitBufferForRedo(record, 0);
 	es_apply_meta_init(BufferGetPage(buffer),
 					   (xl_es_meta_init *) XLogRecGetData(record));
 	finish_page(buffer, record->EndRecPtr);
@@ -49,6 +168,7 @@ redo_new_tail(XLogReaderState *record)
 	Buffer		oldbuf = InvalidBuffer;
 	Buffer		newbuf;
 
+	check_length(record, SizeOfEsNewTail);
 	memcpy(&xlrec, XLogRecGetData(record), SizeOfEsNewTail);
 
 	/* nothing points to the new page yet */
@@ -62,12 +182,17 @@ redo_new_tail(XLogReaderState *record)
 
 	if (XLogReadBufferForRedo(record, 0, &metabuf) == BLK_NEEDS_REDO)
 	{
+		check_page(record, 0, BufferGetPage(metabuf), ES_PAGE_META);
+		check_new_tail(record, EsPageGetMeta(BufferGetPage(metabuf)), &xlrec);
 		es_apply_new_tail_meta(BufferGetPage(metabuf), &xlrec);
+		check_page(record, 0, BufferGetPage(metabuf), ES_PAGE_META);
 		finish_page(metabuf, record->EndRecPtr);
 	}
 	if ((xlrec.flags & ES_NEW_TAIL_OLD) &&
 		XLogReadBufferForRedo(record, 1, &oldbuf) == BLK_NEEDS_REDO)
 	{
+		check_page(record, 1, BufferGetPage(oldbuf), ES_PAGE_TAIL);
+		check_old_page(record, BufferGetPage(oldbuf), &xlrec);
 		es_apply_new_tail_old(BufferGetPage(oldbuf));
 		finish_page(oldbuf, record->EndRecPtr);
 	}
@@ -91,13 +216,19 @@ redo_row(XLogReaderState *record, Page page, OffsetNumber offset,
 		PGAlignedBlock block;
 	}			tuple;
 	HeapTupleHeader header = &tuple.header;
+	const char *end = XLogRecGetData(record) + XLogRecGetDataLen(record);
 	xl_es_row	image;
 
+	if (end - *data < (ptrdiff_t) SizeOfEsRow)
+		report_record(record, "It is too short");
 	memcpy(&image, *data, SizeOfEsRow);
 	*data += SizeOfEsRow;
-	if (image.datalen > ES_MAX_TAIL_TUPLE - SizeofHeapTupleHeader)
-		elog(PANIC, "eventstore: row image of %u bytes is too long",
-			 image.datalen);
+	if (image.datalen > ES_MAX_TAIL_TUPLE - SizeofHeapTupleHeader ||
+		image.datalen > end - *data)
+		report_record(record, "A row is too long");
+	if (image.hoff < SizeofHeapTupleHeader ||
+		image.hoff > image.datalen + SizeofHeapTupleHeader)
+		report_record(record, "A row's header length is out of range");
 
 	memset(header, 0, SizeofHeapTupleHeader);
 	memcpy((char *) header + SizeofHeapTupleHeader, *data, image.datalen);
@@ -111,7 +242,7 @@ redo_row(XLogReaderState *record, Page page, OffsetNumber offset,
 				  &header->t_ctid);
 	if (!es_apply_row(page, offset, header,
 					  image.datalen + SizeofHeapTupleHeader))
-		elog(PANIC, "eventstore: could not add row at offset %u", offset);
+		report_record(record, "A row does not fit its page");
 }
 
 static void
@@ -121,10 +252,14 @@ redo_insert(XLogReaderState *record)
 	xl_es_insert xlrec;
 	Buffer		buffer;
 
+	check_length(record, SizeOfEsInsert);
 	memcpy(&xlrec, data, SizeOfEsInsert);
 	data += SizeOfEsInsert;
 	if (XLogReadBufferForRedo(record, 0, &buffer) == BLK_NEEDS_REDO)
 	{
+		check_page(record, 0, BufferGetPage(buffer), ES_PAGE_TAIL);
+		check_new_offset(record, BufferGetPage(buffer), xlrec.offset,
+						 (xlrec.flags & ES_INSERT_SKIPS) != 0);
 		redo_row(record, BufferGetPage(buffer), xlrec.offset, &data);
 		finish_page(buffer, record->EndRecPtr);
 	}
@@ -139,10 +274,14 @@ redo_multi(XLogReaderState *record)
 	xl_es_multi xlrec;
 	Buffer		buffer;
 
+	check_length(record, SizeOfEsMulti);
 	memcpy(&xlrec, data, SizeOfEsMulti);
 	data += SizeOfEsMulti;
 	if (XLogReadBufferForRedo(record, 0, &buffer) == BLK_NEEDS_REDO)
 	{
+		check_page(record, 0, BufferGetPage(buffer), ES_PAGE_TAIL);
+		check_new_offset(record, BufferGetPage(buffer), xlrec.offset,
+						 (xlrec.flags & ES_INSERT_SKIPS) != 0);
 		for (int i = 0; i < xlrec.nrows; i++)
 			redo_row(record, BufferGetPage(buffer), xlrec.offset + i, &data);
 		finish_page(buffer, record->EndRecPtr);
@@ -157,9 +296,12 @@ redo_spec(XLogReaderState *record)
 	xl_es_spec	xlrec;
 	Buffer		buffer;
 
+	check_length(record, SizeOfEsSpec);
 	memcpy(&xlrec, XLogRecGetData(record), SizeOfEsSpec);
 	if (XLogReadBufferForRedo(record, 0, &buffer) == BLK_NEEDS_REDO)
 	{
+		check_page(record, 0, BufferGetPage(buffer), ES_PAGE_TAIL);
+		check_row_offset(record, BufferGetPage(buffer), xlrec.offset);
 		es_apply_spec(BufferGetPage(buffer), &xlrec);
 		finish_page(buffer, record->EndRecPtr);
 	}
@@ -174,10 +316,15 @@ redo_settle(XLogReaderState *record)
 	uint16		offsets[ES_MAX_TAIL_ROWS];
 	xl_es_settle xlrec;
 	Buffer		buffer;
+	int			noffsets;
 
+	check_length(record, SizeOfEsSettle);
 	memcpy(&xlrec, data, SizeOfEsSettle);
-	memcpy(offsets, data + SizeOfEsSettle,
-		   (xlrec.nfrozen + xlrec.naborted) * sizeof(uint16));
+	noffsets = xlrec.nfrozen + xlrec.naborted;
+	if (noffsets > ES_MAX_TAIL_ROWS)
+		report_record(record, "It has more rows than fit a page");
+	check_length(record, SizeOfEsSettle + noffsets * sizeof(uint16));
+	memcpy(offsets, data + SizeOfEsSettle, noffsets * sizeof(uint16));
 
 	/*
 	 * A frozen row is visible to everybody: snapshots that must not see it
@@ -193,6 +340,9 @@ redo_settle(XLogReaderState *record)
 
 	if (XLogReadBufferForRedo(record, 0, &buffer) == BLK_NEEDS_REDO)
 	{
+		check_page(record, 0, BufferGetPage(buffer), ES_PAGE_TAIL);
+		for (int i = 0; i < noffsets; i++)
+			check_row_offset(record, BufferGetPage(buffer), offsets[i]);
 		es_apply_settle(BufferGetPage(buffer), &xlrec, offsets);
 		finish_page(buffer, record->EndRecPtr);
 	}
@@ -222,8 +372,10 @@ void
 es_store_redo(XLogReaderState *record)
 {
 	uint8		info = XLogRecGetInfo(record) & XLOG_ES_OPMASK;
-	uint8		version = *(uint8 *) XLogRecGetData(record);
+	uint8		version;
 
+	check_length(record, sizeof(uint8));
+	version = *(uint8 *) XLogRecGetData(record);
 	if (version > ES_WAL_VERSION)
 		ereport(PANIC,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -277,7 +429,7 @@ mask_row(Page page, OffsetNumber offset)
 	HeapTupleHeader tuple;
 	Size		length;
 
-	if (!ItemIdIsNormal(item))
+	if (!ItemIdIsNormal(item) || !es_item_is_sound(page, item))
 		return;
 	tuple = (HeapTupleHeader) PageGetItem(page, item);
 	if (!HeapTupleHeaderXminFrozen(tuple))
@@ -301,6 +453,8 @@ es_store_mask(char *page, BlockNumber block)
 	mask_page_lsn_and_checksum(page);
 	mask_page_hint_bits(page);
 	mask_unused_space(page);
+	if (es_page_check(page) != NULL)
+		return;
 	EsPageGetSpecial(page)->flags &= ~ES_PAGE_FLAG_SUSPECT;
 	if (EsPageGetSpecial(page)->kind == ES_PAGE_TAIL)
 		for (OffsetNumber off = 1; off <= PageGetMaxOffsetNumber(page); off++)
