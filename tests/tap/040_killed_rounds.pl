@@ -122,6 +122,8 @@ sub die_now
 	}
 	elsif ($mode eq 'postmaster')
 	{
+		kill 'STOP', $postmaster;
+		(undef, $others) = processes_of($node);
 		kill 'KILL', $postmaster;
 		usleep(int(rand(100_000)));
 		kill 'KILL', $_ foreach keys %$others;

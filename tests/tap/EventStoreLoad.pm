@@ -431,7 +431,9 @@ sub processes_of
 		my $name = <$file> // '';
 
 		$name =~ s/\0.*//s;
-		$found{$pid} = $1 if $name =~ /^postgres: (?:\S+: )?(.*)$/;
+
+		# one that was just born does not say yet
+		$found{$pid} = $name =~ /^postgres: (?:\S+: )?(.*)$/ ? $1 : 'new';
 	}
 	return ($postmaster, \%found);
 }
