@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 
+use EventStoreLoad;
 use EventStoreTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -68,7 +69,7 @@ my @cases = (
 	[ 'next page of a run', ['advance'], add(4, 1), add(1, 10) ],
 	[ 'next page of a run by COPY', ['advance'], add(1, 1), copy(20, 10) ],
 	[
-		'next run', ['advance'],
+		'next run', [ 'advance', 'advance-before-lock' ],
 		$one_page_units . add(4, 1),
 		$one_page_units . add(1, 10)
 	],
@@ -96,12 +97,17 @@ my @cases = (
 		$one_page_units . add(260, 1000)
 	],
 	[
+		'a lookup in a directory page', ['lookup-before-tree'],
+		$one_page_units . add(400, 1),
+		'SET enable_seqscan = off; SELECT k FROM t WHERE k = 1'
+	],
+	[
 		'ON CONFLICT', [ 'tail', 'spec' ],
 		add(2, 1),
 		q{INSERT INTO t (entity_id, k) VALUES ('e', 10) ON CONFLICT DO NOTHING}
 	],
 	[
-		'freezing', ['settle'],
+		'freezing', [ 'settle', 'vacuum-after-page' ],
 		add(6, 1) . 'BEGIN;' . add(3, 10) . 'ROLLBACK;' . add(3, 20),
 		'VACUUM (FREEZE) t'
 	],
@@ -181,6 +187,8 @@ sub highest_position
 	return $node->safe_psql('postgres', 'SELECT coalesce(max(position), 0) FROM t');
 }
 
+my %died_at;
+
 foreach my $case (@cases)
 {
 	my ($name, $points, $setup, $victim) = @$case;
@@ -195,9 +203,12 @@ foreach my $case (@cases)
 		my $highest = highest_position();
 		crash_with($node, 'postgres',
 			"SET eventstore.stop_point = '$point=crash';\n$victim", $what);
+		$died_at{$point}++;
 		check_after($what, $before, $highest);
 	}
 }
+
+is(join(' ', grep { !$died_at{$_} } @EventStoreLoad::STOP_POINTS), '', 'a backend has died at every stop point');
 
 # The records of a transaction that was never decided reach the disk and are
 # replayed: its rows stay away, and their numbers are not used again.
