@@ -83,7 +83,7 @@ sub safe
 	my ($self, $sql) = @_;
 	my ($state, $lines, $errors) = $self->ask($sql);
 
-	die "$sql\n$errors" if $state ne '00000' || $errors =~ /(?:ERROR|FATAL|PANIC):  /;
+	die "$sql\n$errors" if $state ne '00000' || $errors =~ /(?:ERROR|FATAL|PANIC):  |invalid command/;
 	chomp $lines;
 	return $lines;
 }
