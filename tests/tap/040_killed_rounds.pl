@@ -193,6 +193,7 @@ for my $round (1 .. $rounds)
 		if ($over)
 		{
 			$how = "point $point";
+			stop_load();
 			$more = until_up($log_end);
 			$died_at{$point}++;
 		}

@@ -50,6 +50,7 @@ our @STOP_POINTS = qw(
 
 my $folder;
 my @children;
+my @writers;
 my $load_number = 0;
 my $over;
 
@@ -366,6 +367,7 @@ sub start_load
 		fork_off($jobs[ $number - 1 ], $node, $number, $log, \%options);
 		close $log;
 	}
+	@writers = @children[ -@jobs .. $writers - 1 - @jobs ];
 	for (1 .. 100 * $PostgreSQL::Test::Utils::timeout_default)
 	{
 		my $done = 0;
@@ -375,17 +377,26 @@ sub start_load
 			$done += () = slurp_file("$folder/$load_number-$number") =~ /^done/mg;
 		}
 		last if $done >= 3;
-		last if defined $options{point} && load_has_ended();
+		last if load_has_ended();
 		usleep(10_000);
 	}
 	return;
 }
 
-# Have clients ended, because they lost the connection?
-sub load_has_ended
+sub reap
 {
 	@children = grep { waitpid($_, POSIX::WNOHANG()) == 0 } @children;
-	return !@children;
+	return;
+}
+
+# Have writers ended, because they lost the connection?  Others may have got
+# theirs only when the server was up again.
+sub load_has_ended
+{
+	reap();
+	my %alive = map { $_ => 1 } @children;
+
+	return !grep { $alive{$_} } @writers;
 }
 
 # Waits for the clients, which end when the server is gone.
@@ -393,7 +404,8 @@ sub stop_load
 {
 	for (1 .. 1000)
 	{
-		last if load_has_ended();
+		reap();
+		last if !@children;
 		usleep(10_000);
 	}
 	kill 'TERM', $_ foreach @children;
