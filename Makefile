@@ -84,6 +84,13 @@ ifneq ($(TESTING)$(WERROR),)
 WARNINGS += -Werror
 endif
 
+# SANITIZE=1 is for a server that has loaded the sanitizers' library: see
+# tests/README.md.
+ifdef SANITIZE
+WARNINGS += -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-sanitize=alignment
+SHLIB_LINK += -fsanitize=address,undefined
+endif
+
 # "make installcheck" is for a server that runs already, with the settings of
 # tests/regress.conf and a library built with TESTING=1; "make test" needs none.
 REGRESS        = $(shell sed -n 's/^test: *//p' $(srcdir)/tests/regress_schedule 2>/dev/null)

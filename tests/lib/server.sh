@@ -30,9 +30,34 @@ copy_server()
 		mkdir -p "$root$dir"
 		cp -R --preserve=mode,timestamps,links "$dir/." "$root$dir/" || return 1
 	done
+	[ -z "${SANITIZE:-}" ] || load_sanitizers || return 1
 	# programs with an absolute path to libpq find it where it was
 	mkdir -p "$socket"
 	chmod 700 "$socket"
+}
+
+# A server that was built without sanitizers can load a library with them if
+# theirs is loaded first.  So "postgres" becomes a script that sees to that; the
+# name under which it starts the program is how PostgreSQL finds its files.
+load_sanitizers()
+{
+	local library
+
+	if [[ $("$PG_CONFIG" --configure) = *--enable-nls* ]]; then
+		say "With sanitizers this server hangs: it has translated messages (--enable-nls)."
+		return 1
+	fi
+	library=$(gcc -print-file-name=libasan.so)
+	mv "$bindir/postgres" "$bindir/postgres-itself"
+	cat >"$bindir/postgres" <<-END
+		#!/bin/sh
+		LD_PRELOAD=$library\${LD_PRELOAD:+:\$LD_PRELOAD}
+		ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:disable_coredump=1
+		UBSAN_OPTIONS=print_stacktrace=1:abort_on_error=1
+		export LD_PRELOAD ASAN_OPTIONS UBSAN_OPTIONS
+		exec "$bindir/postgres-itself" "\$@"
+	END
+	chmod 755 "$bindir/postgres"
 }
 
 # Builds in folder $1, with further arguments for make.
@@ -85,7 +110,7 @@ start_server()
 # a crash leaves in the log, if some are part of the test.
 stop_server()
 {
-	local signs=${1:-PANIC:|TRAP:|was terminated by signal}
+	local signs=${1:-PANIC:|TRAP:|was terminated by signal|runtime error:|AddressSanitizer}
 
 	if ! in_group pg_ctl -D "$data" -m fast -w -s stop >"$work/pg_ctl.log" 2>&1; then
 		cat "$work/pg_ctl.log"

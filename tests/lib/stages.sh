@@ -53,7 +53,8 @@ count_results()
 need_server()
 {
 	[ -z "${server_ready:-}" ] || return 0
-	if ! build "$work/build" TESTING=1; then
+	# shellcheck disable=SC2086
+	if ! build "$work/build" TESTING=1 ${SANITIZE:+SANITIZE=1}; then
 		flunk "build for the tests" "$work/build/make.log"
 		return 1
 	fi
