@@ -332,6 +332,13 @@ test_sound_records(void)
 		  changes[0]->action == REORDER_BUFFER_CHANGE_INTERNAL_SPEC_CONFIRM,
 		  "SPEC that confirms");
 
+	len = make_insert(data, ES_INSERT_LAST);
+	check(decode(XLOG_ES_INSERT, data, len, false) == 0 && nchanges == 0,
+		  "INSERT that was not written to be decoded");
+	len = make_multi(data, ES_INSERT_LAST);
+	check(decode(XLOG_ES_MULTI, data, len, false) == 0 && nchanges == 0,
+		  "MULTI that was not written to be decoded");
+
 	memset(data, 0, sizeof(data));
 	data[0] = ES_WAL_VERSION;
 	check(decode(XLOG_ES_META_INIT, data, 72, false) == 0 && nchanges == 0 &&
