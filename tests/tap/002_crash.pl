@@ -56,7 +56,7 @@ my $aborted_units =
 my @cases = (
 	[ 'first row', [ 'meta', 'advance', 'tail' ], '', add(1, 1) ],
 	[ 'first rows by COPY', [ 'meta', 'advance', 'multi' ], '', copy(3, 1) ],
-	[ 'one row', ['tail'], add(2, 1), add(1, 10) ],
+	[ 'one row', [ 'tail', 'tail-before-lock' ], add(2, 1), add(1, 10) ],
 	[
 		'one row in a savepoint', ['tail'], add(2, 1),
 		'BEGIN; SAVEPOINT a;' . add(1, 10) . 'COMMIT;'

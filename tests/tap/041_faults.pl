@@ -80,7 +80,7 @@ my $aborted = q{BEGIN; INSERT INTO t (entity_id, k, filler) SELECT 'a', g, repea
 
 # What fails: call, of which file, error; before it, and what is done; the
 # state, "lost" being a PANIC; whether only the backend is meant to fail; how many
-# calls work before.  Where half of it was done, newer servers do the rest.
+# calls work before.  Where half was done, or a signal came, servers differ.
 my @cases = (
 	[ 'growing, disk full', 'write', 't', ENOSPC, '', $insert, qr/^53100$/, 1 ],
 	[ 'growing, half a page', 'write', 't', HALF, '', $insert, qr/^(53100|00000)$/, 1 ],
@@ -98,7 +98,7 @@ my @cases = (
 	[ 'a temporary file of a query', 'write', 'pgsql_tmp', ENOSPC, '', 'SELECT count(*) FROM (SELECT * FROM t ORDER BY filler, position OFFSET 0) x', qr/^53100$/, 1 ],
 	[ 'reading', 'read', 't', EIO, 'cold', 'SELECT count(*), sum(length(filler)) FROM t', qr/^58030$/, 1 ],
 	[ 'reading half', 'read', 't', HALF, 'cold', 'SELECT count(*), sum(length(filler)) FROM t', qr/^(XX001|00000)$/, 1 ],
-	[ 'reading, a signal', 'read', 't', EINTR, 'cold', 'SELECT count(*), sum(length(filler)) FROM t', qr/^00000$/, 1 ],
+	[ 'reading, a signal', 'read', 't', EINTR, 'cold', 'SELECT count(*), sum(length(filler)) FROM t', qr/^(00000|XX000)$/, 1 ],
 	[ 'reading for VACUUM', 'read', 't', EIO, 'cold', 'VACUUM (FREEZE) t', qr/^58030$/, 1, 7 ],
 	[ 'reading for verify', 'read', 't', EIO, 'cold', q{DO $$ BEGIN IF (SELECT count(*) FROM eventstore.verify('t')) = 0 THEN RAISE 'nothing'; END IF; END $$}, qr/^00000$/, 1, 7 ],
 	[ 'reading for INSERT', 'read', 't', EIO, 'cold', $insert, qr/^58030$/, 1 ],

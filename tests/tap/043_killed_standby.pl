@@ -52,7 +52,7 @@ sub kill_standby
 
 	do
 	{
-		my (undef, $others) = processes_of($standby);
+		my ($postmaster, $others) = processes_of($standby);
 		my $whom = choose('all', 'all', 'startup', 'checkpointer', 'walreceiver');
 		my ($pid) = grep { $others->{$_} =~ /^$whom/ } keys %$others;
 
@@ -61,7 +61,10 @@ sub kill_standby
 			kill 'KILL', $pid;
 			usleep(int(rand(50_000)));
 		}
-		kill_all_of($standby);
+
+		# without a process that recovers it may have ended by itself
+		wait_until_gone($postmaster) if !eval { kill_all_of($standby); 1 };
+		is_gone($standby);
 		$standby->start;
 		$died++;
 		usleep(int(rand(150_000)));
