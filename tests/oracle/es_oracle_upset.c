@@ -107,12 +107,15 @@ waiting_query(int session)
 {
 	static const char *const ends[] = {"", " FOR SHARE", " FOR NO KEY UPDATE"};
 	Table	   *table = table_pick(session);
+	long long	n;
 
 	if (table == NULL || table->matview)
 		return NULL;
-	return text("SELECT n FROM %s WHERE n < %lld AND pause(n, %lld) > 0 "
-				"ORDER BY n LIMIT 100%s", table->name, (long long) some_n() + 50,
-				(long long) some_n(), ends[random_below(3)]);
+	/* no LIMIT: a plan might end before it comes to the row */
+	n = some_n();
+	return text("SELECT n FROM %s WHERE n BETWEEN %lld AND %lld "
+				"AND pause(n, %lld) > 0 ORDER BY n%s", table->name, n - 50,
+				n + 50, n, ends[random_below(3)]);
 }
 
 static const char *
