@@ -57,19 +57,6 @@ set_ref(EsUnitRef *ref, const EsUnit *unit, uint64 gen)
 	ref->gen = gen;
 }
 
-static void
-set_open_ref(EsUnitRef *ref, EsMeta meta)
-{
-	memset(ref, 0, sizeof(EsUnitRef));
-	ref->unit.first_row = meta->open.first_row;
-	ref->unit.unit_id = meta->open.unit_id;
-	ref->unit.start = meta->open.start;
-	ref->unit.npages = meta->open.npages;
-	ref->unit.kind = ES_UNIT_TAIL;
-	ref->open = true;
-	ref->gen = meta->gen;
-}
-
 /*
  * A damaged entry may name blocks that the file does not have, by far: say so,
  * rather than that a file is missing.
@@ -124,7 +111,7 @@ search_meta(EsMeta meta, uint64 row, bool forward, EsUnitRef *ref)
 
 	if (have_open && row >= meta->open.first_row)
 	{
-		set_open_ref(ref, meta);
+		es_set_open_ref(ref, &meta->open, meta->gen);
 		return FOUND;
 	}
 
@@ -135,7 +122,7 @@ search_meta(EsMeta meta, uint64 row, bool forward, EsUnitRef *ref)
 		if (at >= 0)
 			set_ref(ref, &meta->recent[at], meta->gen);
 		else if (forward && have_open)
-			set_open_ref(ref, meta);
+			es_set_open_ref(ref, &meta->open, meta->gen);
 		else
 			return FOUND_NOT;
 		return FOUND;
@@ -146,7 +133,7 @@ search_meta(EsMeta meta, uint64 row, bool forward, EsUnitRef *ref)
 	if (meta->nrecent > 0)
 		set_ref(ref, &meta->recent[0], meta->gen);
 	else if (have_open)
-		set_open_ref(ref, meta);
+		es_set_open_ref(ref, &meta->open, meta->gen);
 	return FOUND_BELOW;
 }
 
@@ -194,9 +181,14 @@ descend(Relation rel, BlockNumber root, uint32 height, uint64 row, int mode,
 		*failed = block;
 		if (block >= nblocks)
 			return InvalidBuffer;
-		buffer = es_page_read(rel, block, NULL,
-							  level == 1 ? mode : BUFFER_LOCK_SHARE);
+		buffer = ReadBuffer(rel, block);
+		LockBuffer(buffer, level == 1 ? mode : BUFFER_LOCK_SHARE);
 		page = BufferGetPage(buffer);
+		if (es_page_check(page) != NULL)
+		{
+			UnlockReleaseBuffer(buffer);
+			return InvalidBuffer;
+		}
 		special = EsPageGetSpecial(page);
 		if (special->kind != (level == 1 ? ES_PAGE_LEAF : ES_PAGE_INNER) ||
 			es_dir_check(page) != NULL ||

@@ -96,6 +96,22 @@ es_directory_end(const EsMetaData *meta)
 	return meta->open.npages > 0 ? meta->open.first_row : meta->next_row;
 }
 
+/*
+ * The open run as a unit, as far as it went when the metapage had this gen.
+ */
+static inline void
+es_set_open_ref(EsUnitRef *ref, const EsOpenRun *open, uint64 gen)
+{
+	memset(ref, 0, sizeof(EsUnitRef));
+	ref->unit.first_row = open->first_row;
+	ref->unit.unit_id = open->unit_id;
+	ref->unit.start = open->start;
+	ref->unit.npages = open->npages;
+	ref->unit.kind = ES_UNIT_TAIL;
+	ref->open = true;
+	ref->gen = gen;
+}
+
 /* Does a FLUSH come before another unit can be closed? */
 extern bool es_directory_is_full(const EsMetaData *meta);
 

@@ -256,13 +256,7 @@ read_end(Relation rel, EsOpenRun *open, EsCounters *counters)
 		*open = meta->open;
 		*counters = meta->counters;
 		row = meta->next_row;
-		memset(&ref, 0, sizeof(ref));
-		ref.open = true;
-		ref.gen = meta->gen;
-		ref.unit.unit_id = meta->open.unit_id;
-		ref.unit.first_row = meta->open.first_row;
-		ref.unit.start = meta->open.start;
-		ref.unit.npages = meta->open.npages;
+		es_set_open_ref(&ref, &meta->open, meta->gen);
 		UnlockReleaseBuffer(buffer);
 
 		if (ref.unit.npages == 0)

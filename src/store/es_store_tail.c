@@ -92,6 +92,9 @@ lock_current_page_firmly(Relation rel, BlockNumber *seen)
 /*
  * Lock the current page exclusively.  InvalidBuffer: there is none, or the table
  * is empty.  *seen: its block.
+ *
+ * What is remembered may be of a run that is gone since: then its block is free, and
+ * holds anything, or is something else.
  */
 static Buffer
 lock_current_page(Relation rel, BlockNumber *seen)
@@ -102,6 +105,7 @@ lock_current_page(Relation rel, BlockNumber *seen)
 	{
 		EsRelationCache *cache = es_store_cache(rel);
 		EsOpenRun	open;
+		EsUnitRef	ref;
 		Buffer		buffer;
 
 		if (!cache->have_meta || !BlockNumberIsValid(cache->current_block))
@@ -122,10 +126,15 @@ lock_current_page(Relation rel, BlockNumber *seen)
 
 		*seen = cache->current_block;
 		open = cache->open;
-		buffer = es_page_read(rel, *seen, NULL, BUFFER_LOCK_EXCLUSIVE);
-		if (is_current(buffer, &open))
-			return buffer;
-		UnlockReleaseBuffer(buffer);
+		es_set_open_ref(&ref, &open, cache->gen);
+		buffer = es_tail_read(rel, &ref, open.npages - 1, NULL,
+							  BUFFER_LOCK_EXCLUSIVE);
+		if (BufferIsValid(buffer))
+		{
+			if (is_current(buffer, &open))
+				return buffer;
+			UnlockReleaseBuffer(buffer);
+		}
 		refused = *seen;
 		es_store_cache(rel)->current_block = InvalidBlockNumber;
 	}
