@@ -91,8 +91,8 @@ sub goes_on
 }
 
 # A page of aborted rows only was the current one when the writer looked, and when
-# it adds its row there is none.  It adds no row before, so that all it needs to know is
-# known: what it looks up in catalogs would tell it of the VACUUM.
+# it adds its row there is none.  An INSERT of no row comes first, so that few catalogs
+# are left to be opened, which would tell the writer of the VACUUM.
 create('written');
 $node->safe_psql('postgres', rows('written', 1, 8) . 'BEGIN;' . rows('written', 9, 11) . 'ROLLBACK;');
 goes_on('written', rows('written', 12, 11),
