@@ -44,9 +44,11 @@ follow_table(int session, Table *table)
 	if (!verified)
 		return;
 
-	/* An unlogged table cannot be read there, by either. */
-	heap_sql = text("SELECT NULL FROM %s WHERE n IS NULL AND n IS NOT NULL",
-					name);
+	/* An unlogged table cannot be read there.  No index is locked. */
+	heap_sql = text("DO $$BEGIN LOCK TABLE ONLY %s IN ACCESS SHARE MODE; "
+					"IF (SELECT relpersistence = 'u' FROM pg_class "
+					"WHERE oid = '%s'::regclass) THEN "
+					"RAISE feature_not_supported; END IF; END$$", name, name);
 	ask_sides(session, COMPARE_STANDBY,
 			  on_store(text("SELECT v::text FROM eventstore.verify('%s') v",
 							name), heap_sql), heap_sql);
