@@ -34,7 +34,10 @@ sub new_server
 	my $conf = delete $options{conf};
 	my $node = PostgreSQL::Test::Cluster->new($name);
 
-	$node->init(%options);
+	# whatever the environment's locale says
+	my @extra = ('--encoding=UTF8', '--locale=C', @{ $options{extra} // [] });
+
+	$node->init(%options, extra => \@extra);
 	$node->append_conf('postgresql.conf', <<"CONF");
 shared_preload_libraries = 'eventstore'
 log_statement = none
