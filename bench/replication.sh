@@ -11,12 +11,14 @@ restart_server()
 		{ tail -n 20 "$server_log"; die "the server does not start again"; }
 }
 
-# As many commits of one row as are worth measuring; nothing waits for the disk.
+# As many commits of one row as are worth measuring; nothing waits for the disk,
+# until all are there.
 many_commits()
 {
 	PGOPTIONS="$PGOPTIONS -c synchronous_commit=off" query "DO \$\$BEGIN FOR i IN 1..$1 LOOP
 		INSERT INTO events_$2 (entity_id, event_type, payload) VALUES ('order-' || i % 1000, 'OrderPlaced', '{\"amount\": 1250}');
 		COMMIT; END LOOP; END\$\$"
+	query "SELECT pg_logical_emit_message(true, 'flush', '')" >"$work/flushed"
 }
 
 # ---- decode: a slot reads what was written ----
