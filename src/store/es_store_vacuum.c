@@ -186,7 +186,7 @@ count_settled(Relation rel, Buffer buffer, PageCounts *counts)
 	{
 		ItemId		item = PageGetItemId(page, off);
 
-		if (ItemIdIsUsed(item) && es_item_is_sound(page, item) &&
+		if (ItemIdIsUsed(item) &&
 			HeapTupleHeaderXminFrozen((HeapTupleHeader) PageGetItem(page, item)))
 			counts->live++;
 		else
