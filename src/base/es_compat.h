@@ -62,21 +62,28 @@ typedef RelFileNode EsFileLocator;
 /*
  * Lengthen the main fork until it has at least "target" blocks; new blocks are
  * zero.  Takes and releases the relation extension lock; the caller holds no
- * buffer lock.
+ * buffer lock.  strategy: NULL for the usual one.
  */
 static inline void
-es_extend_relation(Relation rel, BlockNumber target)
+es_extend_relation(Relation rel, BlockNumber target,
+				   BufferAccessStrategy strategy)
 {
-	if (smgrnblocks(RelationGetSmgr(rel), MAIN_FORKNUM) >= target)
-		return;
 #if PG_VERSION_NUM >= 160000
-	ReleaseBuffer(ExtendBufferedRelTo(BMR_REL(rel), MAIN_FORKNUM, NULL, 0,
-									  target, RBM_NORMAL));
+	ReleaseBuffer(ExtendBufferedRelTo(BMR_REL(rel), MAIN_FORKNUM, strategy,
+									  0, target, RBM_NORMAL));
 #else
+	BlockNumber have;
+
 	LockRelationForExtension(rel, ExclusiveLock);
-	while (smgrnblocks(RelationGetSmgr(rel), MAIN_FORKNUM) < target)
-		ReleaseBuffer(ReadBufferExtended(rel, MAIN_FORKNUM, P_NEW,
-										 RBM_NORMAL, NULL));
+	have = smgrnblocks(RelationGetSmgr(rel), MAIN_FORKNUM);
+	while (have < target)
+	{
+		Buffer		buffer = ReadBufferExtended(rel, MAIN_FORKNUM, P_NEW,
+												RBM_NORMAL, strategy);
+
+		have = BufferGetBlockNumber(buffer) + 1;
+		ReleaseBuffer(buffer);
+	}
 	UnlockRelationForExtension(rel, ExclusiveLock);
 #endif
 }

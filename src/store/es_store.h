@@ -47,6 +47,7 @@ typedef struct EsRelationCache
 {
 	bool		have_meta;		/* the fields below hold */
 	bool		upper_valid;	/* so does "upper" */
+	BlockNumber file_blocks;	/* the file has as many, or more */
 	BlockNumber current_block;	/* where rows are added, as last seen */
 	EsOpenRun	open;			/* the run that ends with it */
 	uint64		gen;			/* META.gen when units were cached */
@@ -122,14 +123,16 @@ typedef struct EsNewRow
 
 /*
  * Add rows, in order.  The caller holds RowExclusiveLock, has an XID, has
- * toasted what is larger than ES_MAX_TAIL_TUPLE.
+ * toasted what is larger than ES_MAX_TAIL_TUPLE.  strategy: which buffers new
+ * pages use, NULL for any; many rows want a ring, as in a heap, or they push out
+ * what others read.
  *
  * Errors: 54000 a row too large or no number left; 23505 a given number below
  * the next one; 42501 one above it without ES_PUT_MAY_JUMP.  An error leaves rows
  * added so far as rows of a transaction that aborts.
  */
 extern void es_store_put_rows(Relation rel, EsNewRow *rows, int nrows,
-							  int flags);
+							  int flags, BufferAccessStrategy strategy);
 
 /*
  * Add one row speculatively: as es_store_put_rows, but others see it as

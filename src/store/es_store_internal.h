@@ -60,8 +60,12 @@ extern void es_log_images(Relation rel, uint8 info, uint32 count,
 
 /* --- es_store_space.c --- */
 
-/* Lengthen the file so that "need" blocks and a little more fit. */
-extern void es_space_extend(Relation rel, BlockNumber alloc_end, uint32 need);
+/*
+ * Lengthen the file so that "need" blocks and a little more fit.  strategy: as in
+ * es_store_put_rows.
+ */
+extern void es_space_extend(Relation rel, BlockNumber alloc_end, uint32 need,
+							BufferAccessStrategy strategy);
 
 /* Does the file have "need" blocks from alloc_end on? */
 extern bool es_space_suffices(Relation rel, EsMeta meta, uint32 need);

@@ -42,6 +42,7 @@ es_store_cache(Relation rel)
 
 		/* the file may have been truncated: see es_meta_remember */
 		cache->have_meta = false;
+		cache->file_blocks = 0;
 		cache->current_block = InvalidBlockNumber;
 	}
 	return (EsRelationCache *) rel->rd_amcache;
@@ -172,7 +173,7 @@ create_meta(Relation rel, xl_es_meta_init *xlrec)
 	xlrec->locator[1] = es_locator_db(locator);
 	xlrec->locator[2] = es_locator_number(locator);
 
-	es_extend_relation(rel, ES_META_BLOCK + 1);
+	es_extend_relation(rel, ES_META_BLOCK + 1, NULL);
 	buffer = ReadBuffer(rel, ES_META_BLOCK);
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	page = BufferGetPage(buffer);

@@ -22,8 +22,24 @@
 #include "base/es_corrupt.h"
 #include "store/es_store_internal.h"
 
+/*
+ * The length of the file, or one that it has at least if that is enough: the file
+ * gets no shorter while somebody may write to the table, and the kernel is asked
+ * for each new page otherwise.
+ */
+static BlockNumber
+file_blocks(Relation rel, uint64 enough)
+{
+	EsRelationCache *cache = es_store_cache(rel);
+
+	if (cache->file_blocks < enough)
+		cache->file_blocks = smgrnblocks(RelationGetSmgr(rel), MAIN_FORKNUM);
+	return cache->file_blocks;
+}
+
 void
-es_space_extend(Relation rel, BlockNumber alloc_end, uint32 need)
+es_space_extend(Relation rel, BlockNumber alloc_end, uint32 need,
+				BufferAccessStrategy strategy)
 {
 	uint64		target = (uint64) alloc_end + need;
 	BlockNumber have;
@@ -32,7 +48,7 @@ es_space_extend(Relation rel, BlockNumber alloc_end, uint32 need)
 	 * Lengthening a file is not in WAL: after promotion or a crash it may be
 	 * shorter than alloc_end, so look even if nothing is needed.
 	 */
-	have = smgrnblocks(RelationGetSmgr(rel), MAIN_FORKNUM);
+	have = file_blocks(rel, target);
 	if (have >= target)
 		return;
 	if (alloc_end > (uint64) have + ES_MAX_MISSING_BLOCKS)
@@ -45,14 +61,15 @@ es_space_extend(Relation rel, BlockNumber alloc_end, uint32 need)
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("cannot extend relation \"%s\" beyond %u blocks",
 						RelationGetRelationName(rel), MaxBlockNumber)));
-	es_extend_relation(rel, (BlockNumber) target);
+	es_extend_relation(rel, (BlockNumber) target, strategy);
 }
 
 bool
 es_space_suffices(Relation rel, EsMeta meta, uint32 need)
 {
-	return smgrnblocks(RelationGetSmgr(rel), MAIN_FORKNUM) >=
-		(uint64) meta->alloc_end + need;
+	uint64		target = (uint64) meta->alloc_end + need;
+
+	return file_blocks(rel, target) >= target;
 }
 
 EsExtent

@@ -71,7 +71,8 @@ es_check_current(Relation rel, Buffer buffer, const EsOpenRun *open)
  * block that was not the current page and may have become it since.
  */
 static Buffer
-lock_current_page_firmly(Relation rel, BlockNumber *seen)
+lock_current_page_firmly(Relation rel, BlockNumber *seen,
+						 BufferAccessStrategy strategy)
 {
 	Buffer		metabuf = es_meta_lock(rel, BUFFER_LOCK_SHARE);
 	Buffer		buffer = InvalidBuffer;
@@ -81,7 +82,7 @@ lock_current_page_firmly(Relation rel, BlockNumber *seen)
 	if (meta->open.npages > 0)
 	{
 		*seen = meta->open.current_block;
-		buffer = es_page_read(rel, *seen, NULL, BUFFER_LOCK_EXCLUSIVE);
+		buffer = es_page_read(rel, *seen, strategy, BUFFER_LOCK_EXCLUSIVE);
 		es_check_current(rel, buffer, &meta->open);
 	}
 	es_meta_remember(rel, meta);
@@ -97,7 +98,8 @@ lock_current_page_firmly(Relation rel, BlockNumber *seen)
  * holds anything, or is something else.
  */
 static Buffer
-lock_current_page(Relation rel, BlockNumber *seen)
+lock_current_page(Relation rel, BlockNumber *seen,
+				  BufferAccessStrategy strategy)
 {
 	BlockNumber refused = InvalidBlockNumber;
 
@@ -121,13 +123,13 @@ lock_current_page(Relation rel, BlockNumber *seen)
 			if (!BlockNumberIsValid(cache->current_block))
 				return InvalidBuffer;
 			if (cache->current_block == refused)
-				return lock_current_page_firmly(rel, seen);
+				return lock_current_page_firmly(rel, seen, strategy);
 		}
 
 		*seen = cache->current_block;
 		open = cache->open;
 		es_set_open_ref(&ref, &open, cache->gen);
-		buffer = es_tail_read(rel, &ref, open.npages - 1, NULL,
+		buffer = es_tail_read(rel, &ref, open.npages - 1, strategy,
 							  BUFFER_LOCK_EXCLUSIVE);
 		if (BufferIsValid(buffer))
 		{
@@ -249,10 +251,11 @@ plan_new_page(EsMeta meta, uint64 next_row, uint64 first_row, uint32 nrows,
  * ADVANCE: make another page the current one, unless "seen" (Invalid: none) has
  * stopped to be it.  given_row: the number that the new page begins with; 0: the next
  * one.  keep: return the new page locked; else, or if nothing was done,
- * InvalidBuffer.
+ * InvalidBuffer.  strategy: as in es_store_put_rows.
  */
 static Buffer
-advance(Relation rel, BlockNumber seen, uint64 given_row, bool keep)
+advance(Relation rel, BlockNumber seen, uint64 given_row, bool keep,
+		BufferAccessStrategy strategy)
 {
 	for (;;)
 	{
@@ -280,7 +283,7 @@ advance(Relation rel, BlockNumber seen, uint64 given_row, bool keep)
 		need = (meta->reserve.len == 0 ? reserve_size(meta) : 0) +
 			(es_directory_is_full(meta) ? ES_FLUSH_PAGES : 0);
 		UnlockReleaseBuffer(metabuf);
-		es_space_extend(rel, alloc_end, need);
+		es_space_extend(rel, alloc_end, need, strategy);
 
 		metabuf = es_meta_lock(rel, BUFFER_LOCK_EXCLUSIVE);
 		if (!BufferIsValid(metabuf))
@@ -308,7 +311,7 @@ advance(Relation rel, BlockNumber seen, uint64 given_row, bool keep)
 		run_first = next_row;
 		if (meta->open.npages > 0)
 		{
-			oldbuf = es_page_read(rel, seen, NULL, BUFFER_LOCK_EXCLUSIVE);
+			oldbuf = es_page_read(rel, seen, strategy, BUFFER_LOCK_EXCLUSIVE);
 			es_check_current(rel, oldbuf, &meta->open);
 			next_row = es_page_next_row(BufferGetPage(oldbuf));
 			run_first = meta->open.first_row;
@@ -338,7 +341,7 @@ advance(Relation rel, BlockNumber seen, uint64 given_row, bool keep)
 		plan_new_page(meta, next_row, given_row != 0 ? given_row : next_row,
 					  (uint32) (next_row - run_first), &xlrec);
 		newbuf = ReadBufferExtended(rel, MAIN_FORKNUM, xlrec.block,
-									RBM_ZERO_AND_LOCK, NULL);
+									RBM_ZERO_AND_LOCK, strategy);
 		write_new_tail(rel, &xlrec, metabuf, oldbuf, newbuf);
 
 		if (BufferIsValid(oldbuf))
@@ -358,11 +361,11 @@ es_tail_new_page(Relation rel, uint64 row)
 	for (;;)
 	{
 		BlockNumber seen;
-		Buffer		buffer = lock_current_page(rel, &seen);
+		Buffer		buffer = lock_current_page(rel, &seen, NULL);
 
 		if (BufferIsValid(buffer))
 			UnlockReleaseBuffer(buffer);
-		buffer = advance(rel, seen, row, true);
+		buffer = advance(rel, seen, row, true, NULL);
 		if (BufferIsValid(buffer))
 			return buffer;
 	}
@@ -383,7 +386,7 @@ es_tail_close_run(Relation rel, BlockNumber block)
 			return;
 		alloc_end = EsPageGetMeta(BufferGetPage(metabuf))->alloc_end;
 		UnlockReleaseBuffer(metabuf);
-		es_space_extend(rel, alloc_end, ES_FLUSH_PAGES);
+		es_space_extend(rel, alloc_end, ES_FLUSH_PAGES, NULL);
 
 		metabuf = es_meta_lock(rel, BUFFER_LOCK_EXCLUSIVE);
 		meta = EsPageGetMeta(BufferGetPage(metabuf));
@@ -679,7 +682,8 @@ write_rows(Relation rel, Buffer buffer, EsNewRow *rows, int nrows,
 }
 
 static void
-put_rows(Relation rel, EsNewRow *rows, int nrows, int flags, uint32 token)
+put_rows(Relation rel, EsNewRow *rows, int nrows, int flags, uint32 token,
+		 BufferAccessStrategy strategy)
 {
 	int			done = 0;
 
@@ -703,10 +707,10 @@ put_rows(Relation rel, EsNewRow *rows, int nrows, int flags, uint32 token)
 		uint64		jump = 0;
 
 		CHECK_FOR_INTERRUPTS();
-		buffer = lock_current_page(rel, &seen);
+		buffer = lock_current_page(rel, &seen, strategy);
 		if (!BufferIsValid(buffer))
 		{
-			(void) advance(rel, seen, 0, false);
+			(void) advance(rel, seen, 0, false, strategy);
 			continue;
 		}
 
@@ -725,7 +729,7 @@ put_rows(Relation rel, EsNewRow *rows, int nrows, int flags, uint32 token)
 			if (rows[done].given_row > next)
 				jump = rows[done].given_row;
 			UnlockReleaseBuffer(buffer);
-			(void) advance(rel, seen, jump, false);
+			(void) advance(rel, seen, jump, false, strategy);
 			continue;
 		}
 
@@ -745,15 +749,16 @@ put_rows(Relation rel, EsNewRow *rows, int nrows, int flags, uint32 token)
 }
 
 void
-es_store_put_rows(Relation rel, EsNewRow *rows, int nrows, int flags)
+es_store_put_rows(Relation rel, EsNewRow *rows, int nrows, int flags,
+				  BufferAccessStrategy strategy)
 {
-	put_rows(rel, rows, nrows, flags, 0);
+	put_rows(rel, rows, nrows, flags, 0, strategy);
 }
 
 void
 es_store_put_speculative(Relation rel, EsNewRow *row, int flags, uint32 token)
 {
-	put_rows(rel, row, 1, flags, token);
+	put_rows(rel, row, 1, flags, token, NULL);
 }
 
 void

@@ -16,6 +16,7 @@
 
 #include "access/heapam.h"
 #include "access/heaptoast.h"
+#include "access/hio.h"
 #include "access/table.h"
 #include "access/tupmacs.h"
 #include "access/xact.h"
@@ -40,6 +41,7 @@ typedef struct InsertPlan
 	int			options;		/* TABLE_INSERT_* */
 	int			put_flags;
 	bool		bulk;			/* CREATE TABLE AS, COPY and the like */
+	BufferAccessStrategy strategy;	/* their ring of buffers, or NULL */
 } InsertPlan;
 
 static EsInsertWatch *insert_watch = NULL;
@@ -235,6 +237,7 @@ make_plan(InsertPlan *plan, Relation rel, CommandId cid, int options,
 	plan->cid = cid;
 	plan->options = options;
 	plan->bulk = bistate != NULL;
+	plan->strategy = bistate != NULL ? bistate->strategy : NULL;
 	plan->put_flags = 0;
 
 	/* as heap: parallel workers cannot insert, an XID cannot be given to them */
@@ -422,7 +425,7 @@ es_table_tuple_insert(Relation rel, TupleTableSlot *slot, CommandId cid,
 
 	make_plan(&plan, rel, cid, options, bistate);
 	make_row(&plan, slot, &row);
-	es_store_put_rows(rel, &row, 1, plan.put_flags);
+	es_store_put_rows(rel, &row, 1, plan.put_flags, plan.strategy);
 	pgstat_count_heap_insert(rel, 1);
 	note_rows(rel, &row, 1);
 	update_slot(&plan, slot, &row);
@@ -525,7 +528,7 @@ es_table_multi_insert(Relation rel, TupleTableSlot **slots, int nslots,
 	make_plan(&plan, rel, cid, options, bistate);
 	for (int i = 0; i < nslots; i++)
 		make_row(&plan, slots[i], &rows[i]);
-	es_store_put_rows(rel, rows, nslots, plan.put_flags);
+	es_store_put_rows(rel, rows, nslots, plan.put_flags, plan.strategy);
 	pgstat_count_heap_insert(rel, nslots);
 	note_rows(rel, rows, nslots);
 	for (int i = 0; i < nslots; i++)

@@ -187,5 +187,22 @@ $node->safe_psql('postgres', q{INSERT INTO t (entity_id, k, filler) SELECT 'i', 
 is_sound($node, 'postgres', 'with room again');
 is(count_of($node, 'postgres', 't'), $before + 20000, 'with room again');
 
+# ---- buffers: COPY uses a ring, an eighth of them, and leaves others their pages ----
+
+SKIP:
+{
+	skip 'no pg_buffercache', 2
+	  unless $node->safe_psql('postgres', q{SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_buffercache'});
+	$node->safe_psql('postgres', qq{
+		CREATE EXTENSION pg_buffercache;
+		CREATE TABLE ring (LIKE t INCLUDING DEFAULTS) USING eventstore;
+		COPY ring FROM '$file'});
+	cmp_ok($node->safe_psql('postgres', q{SELECT pg_relation_size('ring')}), '>', 24_000_000, 'more rows than the buffers hold');
+	is($node->safe_psql('postgres', q{
+			SELECT count(*) * 4 < pg_size_bytes(current_setting('shared_buffers')) / 8192 FROM pg_buffercache WHERE relfilenode = pg_relation_filenode('ring')
+			AND reldatabase = (SELECT oid FROM pg_database WHERE datname = current_database())}),
+		't', 'COPY used a ring of buffers');
+}
+
 $node->stop;
 done_testing();
