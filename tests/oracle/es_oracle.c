@@ -380,6 +380,7 @@ take_step(int number)
 	static const Action *const failed[] = {failed_actions, NULL};
 	int			session = random_below(options.sessions);
 
+	forget_texts();
 	if (number == storm_at)
 		begin_storm(session);
 	else if (number == crash_at && side_status(session) != PQTRANS_INERROR)
@@ -403,6 +404,7 @@ take_step(int number)
 static void
 begin_round(void)
 {
+	forget_texts();
 	script_clear(&round_state.script);
 	round_state.ntables = 0;
 	round_state.next_table = 0;

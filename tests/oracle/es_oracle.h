@@ -365,6 +365,7 @@ extern void random_seed(uint64_t seed);
 extern int	random_below(int n);
 extern bool chance(int percent);
 
+extern void forget_texts(void);
 extern const char *text(const char *fmt,...) __attribute__((format(printf, 1, 2)));
 
 extern const Answer *ask(int session, Compare compare, const char *sql);

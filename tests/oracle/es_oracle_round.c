@@ -20,9 +20,6 @@
 /* Steps that the report shows; the file has all of the round. */
 #define REPORTED_STEPS	25
 
-/* Strings of text() that live at the same time. */
-#define TEXTS			64
-
 Round		round_state;
 
 static uint64_t random_state;
@@ -56,13 +53,20 @@ chance(int percent)
 	return random_below(100) < percent;
 }
 
-/* A formatted string; valid for the next TEXTS - 1 calls. */
+/* what text() made since forget_texts() */
+typedef struct Text
+{
+	struct Text *next;
+	char		string[];
+} Text;
+
+static Text *texts;
+
+/* A formatted string; valid until forget_texts(). */
 const char *
 text(const char *fmt,...)
 {
-	static PQExpBufferData buffers[TEXTS];
-	static int	next;
-	PQExpBuffer buffer = &buffers[next++ % TEXTS];
+	Text	   *made;
 	va_list		args;
 	int			length;
 
@@ -70,14 +74,28 @@ text(const char *fmt,...)
 	length = vsnprintf(NULL, 0, fmt, args);
 	va_end(args);
 
-	if (buffer->data == NULL)
-		initPQExpBuffer(buffer);
-	resetPQExpBuffer(buffer);
-	enlargePQExpBuffer(buffer, length + 1);
+	made = malloc(sizeof(Text) + length + 1);
+	if (made == NULL)
+		abort();
 	va_start(args, fmt);
-	vsnprintf(buffer->data, length + 1, fmt, args);
+	vsnprintf(made->string, length + 1, fmt, args);
 	va_end(args);
-	return buffer->data;
+	made->next = texts;
+	texts = made;
+	return made->string;
+}
+
+/* Called between steps only: a step asks, and what it asks may become steps. */
+void
+forget_texts(void)
+{
+	while (texts != NULL)
+	{
+		Text	   *next = texts->next;
+
+		free(texts);
+		texts = next;
+	}
 }
 
 /* A name for a column or an index, never used again in the round. */
