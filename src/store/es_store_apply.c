@@ -87,7 +87,6 @@ es_apply_new_tail_meta(Page page, const xl_es_new_tail *xlrec)
 		unit->kind = ES_UNIT_TAIL;
 		meta->counters.rows += unit->nrows;
 		meta->counters.unit_blocks += unit->npages;
-		meta->next_row = xlrec->end_row;
 		memset(open, 0, sizeof(EsOpenRun));
 	}
 
