@@ -37,6 +37,9 @@ SET enable_material = off;
 SET enable_memoize = off;
 SELECT count(*) FROM generate_series(1, 3) g LEFT JOIN LATERAL (SELECT count(*) AS n FROM e WHERE a % 4 = g) x ON true WHERE n = 12500;
 SELECT count(*) FROM (SELECT * FROM e WHERE a <= 20) x WHERE (SELECT count(*) FROM e y WHERE y.a <= x.a) = x.a;
+-- A Gather that is begun again.
+SELECT * FROM twin.plan('SELECT * FROM (SELECT count(a) FROM parallel.e WHERE a > 10) x RIGHT JOIN (VALUES (1), (2), (3)) v (y) ON true');
+SELECT * FROM (SELECT count(a), sum(a) FROM e WHERE a > 10) x RIGHT JOIN (VALUES (1), (2), (3)) v (y) ON true;
 RESET enable_mergejoin;
 RESET enable_hashjoin;
 RESET enable_material;

@@ -119,6 +119,17 @@ sub put_item
 	return;
 }
 
+# the others move to its place, so the page ends as it did
+sub drop_first_item
+{
+	my ($page) = @_;
+	my $lower = get($page, 'lower');
+
+	substr($$page, 24, $lower - 24) = substr($$page, 28, $lower - 28) . "\0" x 4;
+	put($page, 'lower', $lower - 4);
+	return;
+}
+
 # overwrites bytes of the tuple of line pointer n
 sub put_in_tuple
 {
@@ -145,6 +156,7 @@ my @targeted = (
 	[ 'tail_current', TAIL, sub { put($_[0], 'flags', 1) }, 'verify' ],
 	[ 'tail_unit_id', TAIL, sub { put($_[0], 'unit_id', get($_[0], 'unit_id') + 1) }, 'read' ],
 	[ 'tail_first_row', TAIL, sub { put($_[0], 'first_row', get($_[0], 'first_row') + 1000) }, 'read' ],
+	[ 'tail_first_row_only', TAIL, sub { put($_[0], 'first_row', get($_[0], 'first_row') + 1); drop_first_item($_[0]) }, 'read' ],
 	[ 'tail_first_row_low', TAIL, sub { put($_[0], 'first_row', 0) }, 'read' ],
 	[ 'tail_index', TAIL, sub { put($_[0], 'index_in_unit', 77) }, 'read' ],
 	[ 'tail_lower', TAIL, sub { put($_[0], 'lower', 8000) }, 'read' ],

@@ -277,6 +277,29 @@ for my $i (0 .. $#lost)
 	like($log, qr/PANIC: .*\n.*DETAIL:  \Q$message\E/, 'it says so');
 }
 
+# Pages that replay changes, spoiled: the metapage (0), the current page (-1).
+foreach my $case (
+	[ 0, 8190, "\0\0", 'no magic' ],
+	[ 0, 8188, "\x02", 'the kind of a tail page' ],
+	[ 0, 24, "\0\0\0\0", 'no magic of a metapage' ],
+	[ -1, 8188, "\x03", 'the kind of a leaf' ])
+{
+	my ($block, $at, $with, $what) = @$case;
+
+	system_or_bail('rm', '-rf', $node->data_dir);
+	system_or_bail('cp', '-a', $pristine, $node->data_dir);
+	my $file = $node->data_dir . "/$lost[1][5]";
+	my $bytes = slurp($file);
+	$block = unpack('L', substr($bytes, 136, 4)) if $block < 0;
+	isnt(substr($bytes, $block * BLOCK + $at, length $with), $with, "$what: a change of block $block");
+	substr($bytes, $block * BLOCK + $at, length $with) = $with;
+	spit($file, $bytes);
+	my ($started, $log) = start_anew();
+
+	ok(!$started, "$what: replay ends");
+	like($log, qr/PANIC: .*block $block of relation \S+ is damaged/, "$what: it says so");
+}
+
 my (%ends, @messages);
 for my $round (0 .. $rounds)
 {
