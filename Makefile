@@ -32,6 +32,7 @@ OBJS = \
 	src/store/es_store_read.o \
 	src/store/es_store_space.o \
 	src/store/es_store_tail.o \
+	src/store/es_store_toast.o \
 	src/store/es_store_vacuum.o \
 	src/store/es_store_verify.o \
 	src/store/es_store_xlog.o \

@@ -116,6 +116,15 @@ typedef struct EsNewRow
 /* tuples above this are toasted before they are put in */
 #define ES_TOAST_THRESHOLD		4096
 
+/*
+ * The tuple as it can be put in, with its header: large values are in the TOAST
+ * table, none are another table's.  "tuple" itself if it can be put in as it is;
+ * else a new one, and "tuple" is still the caller's to free.  Still larger than
+ * ES_MAX_TAIL_TUPLE if no more of it can be moved out.  options: HEAP_INSERT_*, for
+ * the values' rows.  The caller holds RowExclusiveLock and no buffer lock.
+ */
+extern HeapTuple es_store_toast(Relation rel, HeapTuple tuple, int options);
+
 #define ES_PUT_LOGICAL		0x01	/* rows are to be decoded */
 #define ES_PUT_MAY_JUMP		0x02	/* a given number may be above the next */
 #define ES_PUT_RENUMBER		0x04	/* a given number below the next is not an

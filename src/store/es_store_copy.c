@@ -14,7 +14,6 @@
 #include "postgres.h"
 
 #include "access/heapam.h"
-#include "access/heaptoast.h"
 #include "access/transam.h"
 #include "access/xloginsert.h"
 #include "miscadmin.h"
@@ -123,10 +122,8 @@ rebuild_tuple(CopyState *state, HeapTuple old, uint64 row, bool live)
 			state->nulls[i] = true;
 	tuple = heap_form_tuple(desc, state->values, state->nulls);
 
-	if (HeapTupleHasExternal(tuple) || tuple->t_len > ES_TOAST_THRESHOLD)
-		tuple = heap_toast_insert_or_update(state->to, tuple, NULL,
-											HEAP_INSERT_SKIP_FSM |
-											HEAP_INSERT_NO_LOGICAL);
+	tuple = es_store_toast(state->to, tuple,
+						   HEAP_INSERT_SKIP_FSM | HEAP_INSERT_NO_LOGICAL);
 	if (tuple->t_len > ES_MAX_TAIL_TUPLE)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),

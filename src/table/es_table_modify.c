@@ -287,6 +287,7 @@ make_row(InsertPlan *plan, TupleTableSlot *slot, EsNewRow *row)
 	bool		isnull;
 	bool		null_position;
 	bool		make_id = false;
+	HeapTuple	plain;
 
 	memset(row, 0, sizeof(EsNewRow));
 	row->given_row = given_position(plan, slot, &isnull);
@@ -317,17 +318,10 @@ make_row(InsertPlan *plan, TupleTableSlot *slot, EsNewRow *row)
 		row->tuple = with_position(plan, row->tuple);
 	set_header(plan, row->tuple);
 
-	if (row->tuple->t_len > ES_TOAST_THRESHOLD ||
-		HeapTupleHasExternal(row->tuple))
-	{
-		HeapTuple	plain = row->tuple;
-
-		row->tuple = heap_toast_insert_or_update(rel, plain, NULL,
-												 plan->options);
-		if (row->tuple != plain && !TTS_IS_HEAPTUPLE(slot))
-			heap_freetuple(plain);
-		row->tuple->t_tableOid = RelationGetRelid(rel);
-	}
+	plain = row->tuple;
+	row->tuple = es_store_toast(rel, plain, plan->options);
+	if (row->tuple != plain && !TTS_IS_HEAPTUPLE(slot))
+		heap_freetuple(plain);
 	if (plan->roles.position != 0)
 		row->position_at = column_offset(row->tuple, desc,
 										 plan->roles.position);

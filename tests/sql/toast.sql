@@ -51,6 +51,19 @@ SELECT count(*) FROM (
 	SELECT n, storage, substr(dense, n / 2, 10), substr(dense, n - 5), left(thin, 7), right(thin, 7), substring(bytes FROM n FOR 17),
 		get_byte(bytes, least(n, 70000)), length(dense), octet_length(thin) FROM h) x;
 
+-- A page takes a little less than heap's: values of storage MAIN leave a row that is only just too large.
+CREATE TABLE main_h (n int, a text, b text, c text) USING heap;
+CREATE TABLE main_e (n int, a text, b text, c text) USING eventstore;
+ALTER TABLE main_h ALTER a SET STORAGE MAIN, ALTER b SET STORAGE MAIN;
+ALTER TABLE main_e ALTER a SET STORAGE MAIN, ALTER b SET STORAGE MAIN;
+INSERT INTO main_h SELECT g, dense(g), CASE g % 3 WHEN 0 THEN 'short' WHEN 1 THEN dense(300) END, CASE g % 2 WHEN 0 THEN dense(9000) END FROM generate_series(7740, 8180) g;
+INSERT INTO main_e TABLE main_h;
+SELECT twin.diff('TABLE toast.main_h', 'TABLE toast.main_e');
+VACUUM FULL main_e;
+SELECT twin.diff('TABLE toast.main_h', 'TABLE toast.main_e');
+INSERT INTO main_e TABLE main_e;
+SELECT count(*), count(DISTINCT n), sum(length(a)), sum(length(b)), sum(length(c)) FROM main_e;
+
 -- What cannot be split must fit a page.
 CREATE TABLE wide (n int, v text) USING eventstore;
 ALTER TABLE wide ALTER v SET STORAGE PLAIN;
