@@ -251,8 +251,9 @@ foreach my $setup ('', add(6, 1))
 	}
 }
 
-# A speculative row is taken back, because somebody else was quicker.
-foreach my $point ('spec-before-wal', 'spec-after-wal')
+# A speculative row is taken back, because somebody else was quicker; the crash is
+# there, or when the transaction has committed.
+foreach my $point ('spec-before-wal', 'spec-after-wal', 'later')
 {
 	my $what = "a speculative row taken back, $point";
 
@@ -278,7 +279,8 @@ foreach my $point ('spec-before-wal', 'spec-after-wal')
 	my $log_end = -s $node->logfile;
 
 	$winner->query_safe('SELECT pg_advisory_lock(7)');
-	$loser->query_safe("SET test.slow = on; SET eventstore.stop_point = '$point=crash'");
+	$loser->query_safe("SET test.slow = on");
+	$loser->query_safe("SET eventstore.stop_point = '$point=crash'") if $point ne 'later';
 	$loser->query_until(qr/started/,
 		"\\echo started\nINSERT INTO t (entity_id, k) VALUES ('loser', 10) ON CONFLICT (slow_key(k)) DO NOTHING;\n");
 	$node->poll_query_until('postgres',
@@ -286,6 +288,11 @@ foreach my $point ('spec-before-wal', 'spec-after-wal')
 	  or die 'the speculative insert did not wait';
 	$winner->query_safe(q{INSERT INTO t (entity_id, k) VALUES ('winner', 10)});
 	$winner->query('SELECT pg_advisory_unlock(7)');
+	if ($point eq 'later')
+	{
+		$loser->query_safe('SELECT');
+		eval { $loser->query("SET eventstore.stop_point = 'tail-before-lock=crash'; INSERT INTO t (entity_id, k) VALUES ('lost', 11)"); };
+	}
 	eval { $loser->{run}->finish; };
 	eval { $winner->{run}->finish; };
 	wait_until_up($node, 'postgres', $log_end);

@@ -300,6 +300,24 @@ foreach my $case (
 	like($log, qr/PANIC: .*block $block of relation \S+ is damaged/, "$what: it says so");
 }
 
+# A record of a later version.
+{
+	my ($file, $at, $record) = @{ $records{0x20}[-1] };
+
+	system_or_bail('rm', '-rf', $node->data_dir);
+	system_or_bail('cp', '-a', $pristine, $node->data_dir);
+	substr($record, main_data($record), 1) = "\x63";
+	substr($record, 20, 4) = pack('L', record_crc($record));
+	$file =~ s/^.*(pg_wal)/@{[ $node->data_dir ]}\/$1/;
+	my $bytes = slurp($file);
+	substr($bytes, $at, length $record) = $record;
+	spit($file, $bytes);
+	my ($started, $log) = start_anew();
+
+	ok(!$started, 'a later version: replay ends');
+	like($log, qr/PANIC: .*record has version 99/, 'a later version: it says so');
+}
+
 my (%ends, @messages);
 for my $round (0 .. $rounds)
 {
