@@ -377,6 +377,9 @@ make_tables(\@fuzz_large, 280, 1900);
 make_tables(\@fuzz_small, 30, 1000);
 make_tables([ 'cut', 'gone' ], 280, 1900);
 make_tables(['wrong_leaf'], 560, 3900);
+make_tables(['open'], 0, 100);
+$node->safe_psql('postgres', q{
+	BEGIN; INSERT INTO open (entity_id, k) SELECT 'e', g FROM generate_series(1, 10) g; PREPARE TRANSACTION 'open'});
 is_sound($node, 'postgres', 'before');
 my $paths = paths_of();
 $node->stop;
@@ -400,6 +403,13 @@ foreach my $case (@targeted)
 my $cut = read_file($paths->{cut});
 write_file($paths->{cut}, substr($cut, 0, 20 * BLOCK));
 write_file($paths->{gone}, '');
+
+# a row of a prepared transaction
+my $open = read_file($paths->{open});
+my $open_page = substr($open, find_block($open, TAIL) * BLOCK, BLOCK);
+put_in_tuple(\$open_page, 2, 18, pack('S', 1000));
+substr($open, find_block($open, TAIL) * BLOCK, BLOCK) = $open_page;
+write_file($paths->{open}, $open);
 
 # a metapage that takes the first leaf for the last one
 my $wrong_leaf = read_file($paths->{wrong_leaf});
@@ -526,6 +536,13 @@ is($state->{seqscan}, 'XX001', 'a file cut short: reading fails');
 like($printed->{verify}, qr/^[1-9]/, 'a file cut short: verify reports it');
 ($state, $printed, $messages) = try_all('gone');
 is($state->{connection}, 'kept', 'an empty file: no crash');
+
+# nobody minds what is wrong with a row of an aborted transaction
+my $problems_of_open = q{SELECT count(*) FROM eventstore.verify('open')};
+cmp_ok($node->safe_psql('postgres', $problems_of_open), '>', 0, 'a row of a prepared transaction: verify reports it');
+is(count_of($node, 'postgres', 'open'), 0, 'a row of a prepared transaction: reading is safe');
+$node->safe_psql('postgres', q{ROLLBACK PREPARED 'open'});
+is($node->safe_psql('postgres', $problems_of_open), 0, 'a row of an aborted transaction: verify does not');
 
 # what would be put into the wrong leaf could not be found any more
 is( sqlstate_of($node, 'postgres', q{
