@@ -167,7 +167,8 @@ same_changes($node, 'CREATE TABLE AS, SELECT INTO, LIKE', 42, qq{$t
 	CREATE TABLE g AS SELECT FROM f;
 });
 
-same_changes($node, 'materialised views', 6, qq{$t
+# from 17 on CREATE MATERIALIZED VIEW fills it as REFRESH does, which is not decoded
+same_changes($node, 'materialised views', $node->pg_version >= 17 ? 4 : 6, qq{$t
 	CREATE MATERIALIZED VIEW m AS SELECT * FROM t ORDER BY k;
 	INSERT INTO t VALUES (3, noise(3, 9));
 	REFRESH MATERIALIZED VIEW m;
