@@ -37,6 +37,9 @@ sub new_server
 	# whatever the environment's locale says
 	my @extra = ('--encoding=UTF8', '--locale=C', @{ $options{extra} // [] });
 
+	# They are what 18 does by default; the tests of damage are about what we find.
+	push @extra, '--no-data-checksums'
+	  if $node->pg_version >= 18 && !grep { $_ eq '--data-checksums' } @extra;
 	$node->init(%options, extra => \@extra);
 	$node->append_conf('postgresql.conf', <<"CONF");
 shared_preload_libraries = 'eventstore'
