@@ -45,9 +45,9 @@
  */
 typedef struct EsRelationCache
 {
+	BlockNumber file_blocks;	/* the file has as many, or more */
 	bool		have_meta;		/* the fields below hold */
 	bool		upper_valid;	/* so does "upper" */
-	BlockNumber file_blocks;	/* the file has as many, or more */
 	BlockNumber current_block;	/* where rows are added, as last seen */
 	EsOpenRun	open;			/* the run that ends with it */
 	uint64		gen;			/* META.gen when units were cached */
