@@ -481,10 +481,10 @@ sub kill_all_of
 	my ($node) = @_;
 	my ($pid) = split /\n/, slurp_file($node->data_dir . '/postmaster.pid');
 
-	# it must not give birth meanwhile
+	# it must not give birth meanwhile; if it ends by itself, its file is gone
 	kill 'STOP', $pid;
-	my (undef, $others) = processes_of($node);
-	my @pids = shuffle($pid, keys %$others);
+	my (undef, $others) = eval { processes_of($node) };
+	my @pids = shuffle($pid, keys %{ $others // {} });
 
 	kill 'KILL', $_ foreach @pids;
 	wait_until_gone(@pids);
