@@ -104,7 +104,15 @@ for my $round (1 .. $rounds)
 	my ($acknowledged, @wrong) = check_tables($primary);
 
 	is(join("\n", @wrong), '', "round $round: the primary has all, $acknowledged acknowledged");
-	$primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
+	eval { $primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert')); 1 } or do
+	{
+		my $error = $@;
+
+		diag('slots: ' . $primary->safe_psql('postgres', 'TABLE pg_replication_slots'));
+		diag($_->name . ': ' . $_->safe_psql('postgres', q{SELECT string_agg(name, ' ' ORDER BY name) FROM pg_ls_waldir()}))
+		  foreach $primary, $standby;
+		die $error;
+	};
 	is($standby->safe_psql('postgres', $query), $primary->safe_psql('postgres', $query),
 		"round $round: so has the standby, which died $died times");
 	is_sound($standby, 'postgres', "round $round, standby");
