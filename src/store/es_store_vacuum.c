@@ -386,6 +386,7 @@ truncate_file(Relation rel)
 
 	/* readers that waited must not see the file before it was cut */
 	UnlockRelation(rel, AccessExclusiveLock);
+	ES_STOP_POINT("truncate-after-unlock");
 	return size > end ? size - end : 0;
 }
 

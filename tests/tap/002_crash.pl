@@ -125,7 +125,7 @@ my @cases = (
 		'VACUUM t'
 	],
 	[
-		'cutting the file', ['truncate'],
+		'cutting the file', ['truncate', 'truncate-after-unlock'],
 		add(8, 1) . 'BEGIN;' . $one_page_units . add(400, 1000)
 		  . 'ROLLBACK; RESET eventstore.run_pages;',
 		$one_page_units . 'VACUUM t'

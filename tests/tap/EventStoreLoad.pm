@@ -45,7 +45,7 @@ our @STOP_POINTS = qw(
   advance-after-wal tail-before-lock tail-before-wal tail-after-wal
   multi-before-wal multi-after-wal spec-before-wal spec-after-wal
   flush-before-wal flush-after-wal settle-before-wal settle-after-wal
-  replace-before-wal replace-after-wal truncate-before-wal truncate-after-wal
+  replace-before-wal replace-after-wal truncate-before-wal truncate-after-wal truncate-after-unlock
   vacuum-after-page copy-after-page lookup-before-tree);
 
 my $folder;
