@@ -23,6 +23,17 @@ OBJS = \
 	src/base/es_siphash.o \
 	src/base/es_stoppoint.o \
 	src/json/es_json_simdjson.o \
+	src/codec/es_codec_blocks.o \
+	src/codec/es_codec_bytes.o \
+	src/codec/es_codec_column.o \
+	src/codec/es_codec_compress.o \
+	src/codec/es_codec_dictionary.o \
+	src/codec/es_codec_encode.o \
+	src/codec/es_codec_images.o \
+	src/codec/es_codec_ints.o \
+	src/codec/es_codec_pack.o \
+	src/codec/es_codec_uuid.o \
+	src/codec/es_codec_vectors.o \
 	src/format/es_format_check.o \
 	src/store/es_store_apply.o \
 	src/store/es_store_copy.o \
@@ -65,7 +76,7 @@ DATA_built = sql/eventstore--$(EXTVERSION).sql
 PG_CPPFLAGS = -I$(srcdir)/src
 PG_CFLAGS   = $(WARNINGS)
 PG_CXXFLAGS = $(WARNINGS) -std=c++17
-SHLIB_LINK  = -lsimdjson -lstdc++ -Wl,--version-script=$(srcdir)/src/eventstore.map
+SHLIB_LINK  = -lsimdjson -lstdc++ -llz4 -lzstd -Wl,--version-script=$(srcdir)/src/eventstore.map
 
 # The signatures of SQL functions and callbacks are PostgreSQL's: parameters
 # that one of them has no use for are no mistake.

@@ -119,6 +119,8 @@ prepare_machine()
 		command -v "$tool" >/dev/null || missing+=("$tool")
 	done
 	[ -e /usr/include/simdjson.h ] || [ -e /usr/local/include/simdjson.h ] || missing+=(libsimdjson-dev)
+	[ -e /usr/include/lz4.h ] || [ -e /usr/local/include/lz4.h ] || missing+=(liblz4-dev)
+	[ -e /usr/include/zstd.h ] || [ -e /usr/local/include/zstd.h ] || missing+=(libzstd-dev)
 	if [ "$1" = test ]; then
 		# Test::More and prove are in perl, not in the perl-base that is always there
 		if ! command -v prove >/dev/null || ! perl -MTest::More -e 1 2>/dev/null; then

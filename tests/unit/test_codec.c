@@ -1,0 +1,918 @@
+/*-------------------------------------------------------------------------
+ *
+ * test_codec.c
+ *	  Columns of a batch: values come back as they were, one by one and in
+ *	  vectors, out of streams that are as short as they should be; no bytes are
+ *	  read that were not asked for; and no bytes whatever make a decoder read or
+ *	  write where it may not.  Output is TAP.
+ *
+ *	  Links: src/codec/es_codec_blocks.c src/codec/es_codec_bytes.c
+ *	  Links: src/codec/es_codec_column.c src/codec/es_codec_compress.c
+ *	  Links: src/codec/es_codec_dictionary.c src/codec/es_codec_encode.c
+ *	  Links: src/codec/es_codec_images.c src/codec/es_codec_ints.c
+ *	  Links: src/codec/es_codec_pack.c src/codec/es_codec_uuid.c
+ *	  Links: src/codec/es_codec_vectors.c -llz4 -lzstd
+ *
+ * IDENTIFICATION
+ *	  tests/unit/test_codec.c
+ *-------------------------------------------------------------------------
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <zdict.h>
+
+#include "codec/es_codec.h"
+
+#define MAX_ROWS		ES_COLUMN_MAX_ROWS
+#define DAMAGES			60		/* of each stream that is damaged */
+
+static int	ntests = 0;
+static int	nfailed = 0;
+
+static void
+check(bool good, const char *what)
+{
+	ntests++;
+	if (!good)
+		nfailed++;
+	printf("%s %d - %s\n", good ? "ok" : "not ok", ntests, what);
+}
+
+/* Within a test: remember what went wrong first. */
+static char trouble[300];
+
+#define expect(condition, ...) \
+	do { \
+		if (!(condition) && trouble[0] == '\0') \
+		{ \
+			int			used = snprintf(trouble, sizeof(trouble), "line %d: ", __LINE__); \
+ \
+			snprintf(trouble + used, sizeof(trouble) - used, __VA_ARGS__); \
+		} \
+	} while (0)
+
+static void
+check_trouble(const char *what)
+{
+	if (trouble[0] != '\0')
+		printf("# %s\n", trouble);
+	check(trouble[0] == '\0', what);
+	trouble[0] = '\0';
+}
+
+/* --- random numbers, the same in every run --- */
+
+static uint64_t random_state = 88172645463325252;
+
+static uint64_t
+random64(void)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return random_state * UINT64_C(2685821657736338717);
+}
+
+static uint32_t
+below(uint32_t limit)
+{
+	return (random64() >> 33) % limit;
+}
+
+/* --- memory that is counted --- */
+
+static long chunks = 0;
+
+static void *
+count_alloc(void *arg, size_t size)
+{
+	void	   *chunk = malloc(size);
+
+	(void) arg;
+	if (chunk == NULL)
+		abort();
+	chunks++;
+	return chunk;
+}
+
+static void
+count_free(void *arg, void *chunk)
+{
+	(void) arg;
+	chunks--;
+	free(chunk);
+}
+
+static const EsMemory memory = {count_alloc, count_free, NULL};
+
+/* --- varlenas as PostgreSQL's, of this byte order --- */
+
+static size_t
+varlena_step(const uint8_t *at, size_t *off, size_t end, uint8_t align)
+{
+	uint32_t	header;
+	size_t		from = *off;
+	size_t		len;
+
+	if (from >= end)
+		return 0;
+	if (at[from] == 0)
+		from = (from + align - 1) & ~(size_t) (align - 1);
+	if (from >= end)
+		return 0;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	if (at[from] == 0x01)
+		len = 18;
+	else if (at[from] & 0x01)
+		len = at[from] >> 1;
+	else
+	{
+		if (end - from < 4)
+			return 0;
+		memcpy(&header, at + from, 4);
+		len = header >> 2;
+	}
+#else
+	if (at[from] == 0x80)
+		len = 18;
+	else if (at[from] & 0x80)
+		len = at[from] & 0x7F;
+	else
+	{
+		if (end - from < 4)
+			return 0;
+		memcpy(&header, at + from, 4);
+		len = header & 0x3FFFFFFF;
+	}
+#endif
+	if (len == 0 || len > end - from)
+		return 0;
+	*off = from;
+	return len;
+}
+
+static bool
+has_short_header(const uint8_t *varlena)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return varlena[0] & 0x01;
+#else
+	return varlena[0] & 0x80;
+#endif
+}
+
+/*
+ * Make a varlena of "len" bytes of text; returns its length.
+ */
+static uint32_t
+make_varlena(uint8_t *at, const void *text, uint32_t len, bool short_header)
+{
+	uint32_t	header = len + 4;
+
+	if (short_header && len < 126)
+	{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+		at[0] = (len + 1) << 1 | 0x01;
+#else
+		at[0] = (len + 1) | 0x80;
+#endif
+		memcpy(at + 1, text, len);
+		return len + 1;
+	}
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	header <<= 2;
+#endif
+	memcpy(at, &header, 4);
+	memcpy(at + 4, text, len);
+	return len + 4;
+}
+
+/* --- a source whose bytes are there only once they were asked for --- */
+
+typedef struct Lazy
+{
+	const uint8_t *bytes;		/* the stream */
+	uint8_t    *there;			/* what was asked for of it; else 0xA5 */
+	size_t		len;
+	size_t		asked;			/* how many bytes were, in all calls */
+	size_t		lowest;			/* offset that was, behind the head */
+} Lazy;
+
+static bool
+lazy_need(void *arg, size_t off, size_t len)
+{
+	Lazy	   *lazy = arg;
+
+	if (off > lazy->len || len > lazy->len - off)
+		abort();				/* the codec must not ask for such */
+	memcpy(lazy->there + off, lazy->bytes + off, len);
+	lazy->asked += len;
+	return true;
+}
+
+/* --- a column and its stream --- */
+
+static EsColumnInput in;
+static EsColumnSummary summary;
+static EsBytes out;
+static uint8_t *stream;			/* exactly as long as it is */
+static size_t stream_len;
+
+static uint8_t nulls[MAX_ROWS];
+static int64_t ints[MAX_ROWS];
+static EsImage images[MAX_ROWS];
+static int64_t times[MAX_ROWS];
+static int64_t zone_min[MAX_ROWS / ES_VECTOR_ROWS];
+static int64_t zone_max[MAX_ROWS / ES_VECTOR_ROWS];
+static bool zone_any[MAX_ROWS / ES_VECTOR_ROWS];
+
+static bool
+is_null(uint32_t row)
+{
+	return in.isnull != NULL && in.isnull[row];
+}
+
+static bool
+ms_of(void *arg, uint32_t row, int64_t *ms)
+{
+	(void) arg;
+	*ms = times[row];
+	return true;
+}
+
+static EsColumnContext
+make_context(void)
+{
+	EsColumnContext context = {0};
+
+	context.memory = memory;
+	context.step = varlena_step;
+	context.trained = in.trained;
+	context.trained_len = in.trained_len;
+	context.ms_of = in.ms != NULL ? ms_of : NULL;
+	return context;
+}
+
+/*
+ * Encode, behind 24 bytes that stay.
+ */
+static void
+encode(void)
+{
+	uint64_t	before[3] = {1, 2, 3};
+	long		had;
+
+	free(stream);
+	if (out.data != NULL)
+		count_free(NULL, out.data);
+	memset(&out, 0, sizeof(out));
+	had = chunks;
+	out.memory = &memory;
+	out.data = count_alloc(NULL, 24);
+	out.room = out.len = 24;
+	memcpy(out.data, before, 24);
+	memset(&summary, 0, sizeof(summary));
+	summary.zone_min = zone_min;
+	summary.zone_max = zone_max;
+	summary.zone_any = zone_any;
+	es_column_encode(&out, &in, &summary);
+	expect(chunks == had + 1, "encoding leaks");
+	expect(memcmp(out.data, before, 24) == 0, "the bytes before were changed");
+	expect(out.len % 8 == 0, "the length is no multiple of 8");
+	stream_len = out.len - 24;
+	stream = malloc(stream_len);
+	memcpy(stream, out.data + 24, stream_len);
+}
+
+static void
+compare_image(uint32_t row, const uint8_t *image, uint32_t len)
+{
+	expect(len == images[row].len &&
+		   memcmp(image, images[row].data, len) == 0,
+		   "row %u: another image", row);
+	if (in.kind.width != -1 || !has_short_header(image))
+		expect((uintptr_t) image % in.kind.align == 0, "row %u: not aligned", row);
+}
+
+/*
+ * Is one row what it was, and how many bytes were asked for?
+ */
+static size_t
+read_one(uint32_t row)
+{
+	Lazy		lazy = {stream, NULL, stream_len, 0, 0};
+	EsSource	source = {NULL, stream_len, lazy_need, &lazy};
+	EsColumnContext context = make_context();
+	EsColumn   *column;
+	const char *problem;
+	const uint8_t *image;
+	uint32_t	len;
+	int64_t		value;
+	bool		null;
+
+	lazy.there = malloc(stream_len);
+	memset(lazy.there, 0xA5, stream_len);
+	source.bytes = lazy.there;
+	problem = es_column_open(&column, in.kind, in.n, &source, &context);
+	expect(problem == NULL, "open: %s", problem);
+	if (problem == NULL)
+	{
+		problem = es_column_is_null(column, row, &null);
+		expect(problem == NULL, "row %u: %s", row, problem);
+		expect(null == is_null(row), "row %u: another null", row);
+		if (problem == NULL && !null && in.kind.by_value)
+		{
+			problem = es_column_int(column, row, &value);
+			expect(problem == NULL, "row %u: %s", row, problem);
+			expect(value == ints[row], "row %u: another value", row);
+		}
+		else if (problem == NULL && !null)
+		{
+			problem = es_column_image(column, row, &image, &len);
+			expect(problem == NULL, "row %u: %s", row, problem);
+			if (problem == NULL)
+				compare_image(row, image, len);
+		}
+		es_column_close(column);
+	}
+	free(lazy.there);
+	return lazy.asked;
+}
+
+/*
+ * Is everything as it was?
+ */
+static void
+read_all(void)
+{
+	EsSource	source = {stream, stream_len, NULL, NULL};
+	EsColumnContext context = make_context();
+	EsColumn   *column;
+	const char *problem;
+	long		had = chunks;
+
+	problem = es_column_open(&column, in.kind, in.n, &source, &context);
+	expect(problem == NULL, "open: %s", problem);
+	if (problem != NULL)
+		return;
+	expect(es_column_encoding(column) == summary.encoding, "another encoding");
+	expect(es_column_has_nulls(column) == (summary.nnulls > 0), "nulls or not?");
+	problem = es_column_check(column);
+	expect(problem == NULL, "check: %s", problem);
+	for (uint32_t v = 0; v * ES_VECTOR_ROWS < in.n; v++)
+	{
+		uint8_t		isnull[ES_VECTOR_ROWS];
+		int64_t		values[ES_VECTOR_ROWS];
+		uint32_t	codes[ES_VECTOR_ROWS];
+		const uint8_t *image;
+		uint32_t	len;
+		bool		any;
+		bool		any_found = false;
+		int64_t		least = INT64_MAX;
+		int64_t		greatest = INT64_MIN;
+
+		problem = es_column_nulls_vector(column, v, isnull, &any);
+		expect(problem == NULL, "nulls of vector %u: %s", v, problem);
+		if (in.kind.by_value)
+		{
+			problem = es_column_ints_vector(column, v, values);
+			expect(problem == NULL, "vector %u: %s", v, problem);
+		}
+		if (summary.encoding == ES_ENC_DICTIONARY)
+		{
+			problem = es_column_codes_vector(column, v, codes);
+			expect(problem == NULL, "codes of vector %u: %s", v, problem);
+		}
+		for (uint32_t i = 0; i < ES_VECTOR_ROWS && v * ES_VECTOR_ROWS + i < in.n; i++)
+		{
+			uint32_t	row = v * ES_VECTOR_ROWS + i;
+
+			expect(isnull[i] == is_null(row), "row %u: another null", row);
+			any_found |= isnull[i];
+			if (isnull[i])
+				continue;
+			if (in.kind.by_value)
+			{
+				expect(values[i] == ints[row], "row %u: another value", row);
+				least = ints[row] < least ? ints[row] : least;
+				greatest = ints[row] > greatest ? ints[row] : greatest;
+				continue;
+			}
+			problem = es_column_image(column, row, &image, &len);
+			expect(problem == NULL, "row %u: %s", row, problem);
+			if (problem != NULL)
+				continue;
+			compare_image(row, image, len);
+			if (summary.encoding != ES_ENC_DICTIONARY)
+				continue;
+			expect(codes[i] < es_column_nentries(column), "row %u: code", row);
+			problem = es_column_entry(column, codes[i], &image, &len);
+			expect(problem == NULL, "row %u: %s", row, problem);
+			if (problem == NULL)
+				compare_image(row, image, len);
+		}
+		expect(any == any_found, "vector %u: any null?", v);
+		if (in.kind.by_value)
+		{
+			expect(zone_any[v] == (least <= greatest), "zone %u: any?", v);
+			expect(!zone_any[v] || (zone_min[v] == least && zone_max[v] == greatest),
+				   "zone %u: other bounds", v);
+		}
+	}
+	es_column_close(column);
+	expect(chunks == had, "reading leaks");
+}
+
+/* so that compilers do not leave out what reads images */
+static volatile uint64_t sink;
+
+/*
+ * Read all there is of any bytes; what it is does not matter, except that streams
+ * which are found sound have no problem.
+ */
+static void
+read_anything(const uint8_t *bytes, size_t len)
+{
+	uint8_t    *copy = malloc(len > 0 ? len : 1);
+	EsSource	source = {copy, len, NULL, NULL};
+	EsColumnContext context = make_context();
+	EsColumn   *column;
+	const char *problem;
+	long		had = chunks;
+
+	memcpy(copy, bytes, len);
+	problem = es_column_open(&column, in.kind, in.n, &source, &context);
+	if (problem == NULL)
+	{
+		bool		sound = es_column_check(column) == NULL;
+		uint8_t		isnull[ES_VECTOR_ROWS];
+		int64_t		values[ES_VECTOR_ROWS];
+		uint32_t	codes[ES_VECTOR_ROWS];
+		const uint8_t *image;
+		uint32_t	image_len;
+		uint64_t	sum = 0;
+		bool		any;
+
+		for (uint32_t v = 0; v * ES_VECTOR_ROWS < in.n; v++)
+		{
+			bool		good = es_column_nulls_vector(column, v, isnull, &any) == NULL;
+
+			expect(good || !sound, "sound, but no nulls");
+			if (!good)
+				continue;
+			if (in.kind.by_value)
+				expect(es_column_ints_vector(column, v, values) == NULL || !sound,
+					   "sound, but no vector");
+			if (es_column_encoding(column) == ES_ENC_DICTIONARY)
+				expect(es_column_codes_vector(column, v, codes) == NULL || !sound,
+					   "sound, but no codes");
+			for (uint32_t i = 0; i < ES_VECTOR_ROWS && v * ES_VECTOR_ROWS + i < in.n; i++)
+			{
+				uint32_t	row = v * ES_VECTOR_ROWS + i;
+
+				if (in.kind.by_value)
+					problem = es_column_int(column, row, values);
+				else if (isnull[i] && sound)
+					continue;
+				else
+				{
+					problem = es_column_image(column, row, &image, &image_len);
+					for (uint32_t j = 0; problem == NULL && j < image_len; j++)
+						sum += image[j];
+				}
+				expect(problem == NULL || !sound, "sound, but row %u: %s", row,
+					   problem);
+			}
+		}
+		es_column_close(column);
+		sink = sum;
+	}
+	expect(chunks == had, "reading leaks");
+	free(copy);
+}
+
+/*
+ * Cut the stream short, and change bytes of it.
+ */
+static void
+damage(void)
+{
+	for (int i = 0; i < DAMAGES; i++)
+	{
+		size_t		at = i < 24 ? (size_t) i : below(stream_len);
+		uint8_t		was;
+
+		if (at >= stream_len)
+			continue;
+		read_anything(stream, at);
+		was = stream[at];
+		stream[at] = i % 3 == 0 ? was ^ 1 << below(8) : (uint8_t) random64();
+		read_anything(stream, stream_len);
+		stream[at] = was;
+	}
+}
+
+/*
+ * Encode and read in all ways.  encoding: the one that must be chosen, 0: any.
+ * most: bytes that it may take, 0: any number.
+ */
+static void
+try_column(const char *what, int encoding, size_t most)
+{
+	char		name[200];
+
+	encode();
+	expect(encoding == 0 || (int) summary.encoding == encoding,
+		   "encoding %d", summary.encoding);
+	expect(most == 0 || stream_len <= most, "%zu bytes", stream_len);
+	read_all();
+	for (int i = 0; i < 20; i++)
+		read_one(i == 0 ? 0 : i == 1 ? in.n - 1 : below(in.n));
+	snprintf(name, sizeof(name), "%s, %u rows: %zu bytes", what, in.n, stream_len);
+	check_trouble(name);
+}
+
+static void
+start_ints(int width, uint32_t n)
+{
+	memset(&in, 0, sizeof(in));
+	in.kind.width = width;
+	in.kind.align = width;
+	in.kind.by_value = true;
+	in.n = n;
+	in.ints = ints;
+}
+
+/* --- integers --- */
+
+static const uint32_t sizes[] = {
+	1, 2, 3, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 511, 1000, 1023, 1024,
+	1025, 2048, 3000, 10000, 65536
+};
+
+#define NSIZES	(sizeof(sizes) / sizeof(sizes[0]))
+
+#define NPATTERNS 14
+
+static const char *
+fill_ints(int pattern, int width, uint32_t n)
+{
+	uint64_t	mask = width == 8 ? UINT64_MAX : ((uint64_t) 1 << (width * 8)) - 1;
+	int			up = 64 - width * 8;
+	int			bits = below(width * 8) + 1;
+	int64_t		start = (int64_t) random64();
+	const char *names[NPATTERNS] = {
+		"random", "constant", "some bits", "extremes", "rising", "line with jitter",
+		"runs", "multiples", "falling", "two values", "sorted", "one outlier",
+		"falling line with jitter", "wide multiples"
+	};
+
+	for (uint32_t i = 0; i < n; i++)
+	{
+		uint64_t	value = 0;
+
+		switch (pattern)
+		{
+			case 0:
+				value = random64();
+				break;
+			case 1:
+				value = start;
+				break;
+			case 2:
+				value = start + (random64() >> (64 - bits));
+				break;
+			case 3:
+				value = below(2) ? (uint64_t) INT64_MIN >> up : (uint64_t) INT64_MAX >> up;
+				break;
+			case 4:
+				value = i;
+				break;
+			case 5:
+				value = start + i * 1000 + below(50);
+				break;
+			case 6:
+				value = i > 0 && below(40) > 0 ? (uint64_t) ints[i - 1] : random64();
+				break;
+			case 7:
+				value = 1000 * (uint64_t) below(100) + 7;
+				break;
+			case 8:
+				value = -(uint64_t) i * 3;
+				break;
+			case 9:
+				value = below(2) ? 0 : start;
+				break;
+			case 10:
+				value = i > 0 ? (uint64_t) ints[i - 1] + below(4) : 0;
+				break;
+			case 11:
+				value = i == n / 2 ? (uint64_t) INT64_MAX : below(3);
+				break;
+			case 12:
+				value = start - (uint64_t) i * 77777 + below(5000);
+				break;
+			case 13:
+				value = (random64() >> 1) / 6000000 * 6000000;
+				break;
+		}
+		ints[i] = (int64_t) ((value & mask) << up) >> up;
+	}
+	return names[pattern];
+}
+
+#define NNULLS 6
+
+static void
+fill_nulls(int pattern, uint32_t n)
+{
+	in.isnull = pattern == 0 ? NULL : nulls;
+	for (uint32_t i = 0; i < n; i++)
+		nulls[i] = pattern == 1 ? 0 : pattern == 2 ? 1 : pattern == 3 ? below(2) :
+			pattern == 4 ? below(100) == 0 : i / 700 % 2 == 0;
+}
+
+static void
+test_ints(void)
+{
+	static const int widths[] = {1, 2, 4, 8};
+	static const char *const null_names[NNULLS] = {
+		"", ", no flag set", ", all null", ", half null", ", few null", ", runs of nulls"
+	};
+
+	for (int pattern = 0; pattern < NPATTERNS; pattern++)
+		for (int w = 0; w < 4; w++)
+		{
+			const char *name = "";
+			char		what[200];
+
+			for (size_t s = 0; s < NSIZES; s++)
+				for (int null = 0; null < NNULLS; null++)
+				{
+					if (sizes[s] > 3000 && w != 3 && null != 3)
+						continue;
+					start_ints(widths[w], sizes[s]);
+					fill_nulls(null, sizes[s]);
+					name = fill_ints(pattern, widths[w], sizes[s]);
+					encode();
+					read_all();
+					for (int i = 0; i < 8; i++)
+						read_one(below(in.n));
+					if (trouble[0] != '\0')
+					{
+						printf("# %u rows%s: %s\n", sizes[s], null_names[null], trouble);
+						break;
+					}
+					if (sizes[s] <= 1025 && s % 2 == 0)
+						damage();
+				}
+			snprintf(what, sizeof(what), "integers of %d bytes, %s", widths[w], name);
+			check_trouble(what);
+		}
+}
+
+/* --- images --- */
+
+/* Where images are made; each is aligned as PostgreSQL has them in memory. */
+static uint8_t *arena;
+static size_t arena_used;
+
+#define ARENA_BYTES		(48 * 1024 * 1024)
+
+static uint8_t *
+arena_place(uint32_t len)
+{
+	uint8_t    *at = arena + arena_used;
+
+	arena_used += (len + 7) & ~7u;
+	if (arena_used > ARENA_BYTES)
+		abort();
+	return at;
+}
+
+static void
+start_images(int width, int align, uint32_t n, uint8_t codec)
+{
+	memset(&in, 0, sizeof(in));
+	in.kind.width = width;
+	in.kind.align = align;
+	in.n = n;
+	in.images = images;
+	in.codec = codec;
+	in.level = 3;
+	in.block_bytes = codec == ES_CODEC_LZ4 ? 16384 : 8192;
+	in.block_rows = 256;
+	arena_used = 0;
+}
+
+/*
+ * Make the image of a row of some text, in the kind that "in" has.
+ */
+static void
+set_image(uint32_t row, const char *text, uint32_t len)
+{
+	uint8_t    *at;
+
+	if (in.kind.width > 0)
+	{
+		at = arena_place(in.kind.width);
+		memset(at, 0, in.kind.width);
+		memcpy(at, text, len < (uint32_t) in.kind.width ? len : (uint32_t) in.kind.width);
+		images[row].len = in.kind.width;
+	}
+	else if (in.kind.width == -2)
+	{
+		at = arena_place(len + 1);
+		memcpy(at, text, len);
+		at[len] = 0;
+		len = strlen((char *) at);
+		images[row].len = len + 1;
+	}
+	else
+	{
+		at = arena_place(len + 4);
+		images[row].len = make_varlena(at, text, len, below(8) > 0);
+	}
+	images[row].data = at;
+}
+
+#define NTEXTS 7
+
+static const char *
+fill_images(int pattern, uint32_t n)
+{
+	static const char *const names[NTEXTS] = {
+		"random bytes", "json", "one of five", "the same", "one of n / 5",
+		"empty or long", "rising"
+	};
+	static char text[40000];
+
+	for (uint32_t i = 0; i < n; i++)
+	{
+		int			len = 0;
+
+		switch (pattern)
+		{
+			case 0:
+				len = below(300);
+				for (int j = 0; j < len; j++)
+					text[j] = (char) random64();
+				break;
+			case 1:
+				len = sprintf(text, "{\"order\": %u, \"customer\": \"c-%u\", \"total\": %u.%02u, "
+							  "\"status\": \"%s\"}", i, below(1000), below(500), below(100),
+							  below(2) ? "paid" : "open");
+				break;
+			case 2:
+				len = sprintf(text, "order.%c%c", 'a' + below(5), 'z');
+				break;
+			case 3:
+				len = sprintf(text, "always the same");
+				break;
+			case 4:
+				len = sprintf(text, "customer-%u", below(n / 5 + 1));
+				break;
+			case 5:
+				len = below(20) == 0 ? 20000 + below(20000) : 0;
+				if (arena_used > ARENA_BYTES / 2)
+					len = 0;
+				for (int j = 0; j < len; j++)
+					text[j] = 'a' + below(3);
+				break;
+			case 6:
+				len = sprintf(text, "%08u and something", i);
+				break;
+		}
+		set_image(i, text, len);
+	}
+	return names[pattern];
+}
+
+static void
+test_images(void)
+{
+	static const struct
+	{
+		int			width;
+		int			align;
+	}			kinds[] = {
+		{-1, 4}, {-1, 8}, {-2, 1}, {16, 1}, {64, 1}, {16, 8}, {6, 2}, {12, 4}, {3, 1}, {12, 8}
+	};
+	static const char *const codecs[] = {"none", "LZ4", "zstd"};
+
+	for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++)
+		for (int pattern = 0; pattern < NTEXTS; pattern++)
+		{
+			const char *name = "";
+			char		what[200];
+
+			for (size_t s = 0; s < NSIZES; s++)
+				for (int null = 0; null < NNULLS; null++)
+				{
+					uint8_t		codec = (s + null + pattern) % 3;
+
+					if (sizes[s] > 3000 && null != 0 && null != 3)
+						continue;
+					if (sizes[s] == 65536 && k % 3 != 0)
+						continue;
+					start_images(kinds[k].width, kinds[k].align, sizes[s], codec);
+					in.dictionary = below(6) == 0;
+					fill_nulls(null, sizes[s]);
+					name = fill_images(pattern, sizes[s]);
+					encode();
+					read_all();
+					for (int i = 0; i < 5; i++)
+						read_one(below(in.n));
+					if (trouble[0] != '\0')
+					{
+						printf("# %u rows, nulls %d, codec %s: %s\n", sizes[s], null,
+							   codecs[codec], trouble);
+						break;
+					}
+					if (sizes[s] <= 100 && s % 3 == 0)
+						damage();
+				}
+			snprintf(what, sizeof(what), "images of width %d, %s", kinds[k].width, name);
+			check_trouble(what);
+		}
+}
+
+/* --- UUIDs --- */
+
+static void
+fill_uuids(uint32_t n, int64_t start, bool near)
+{
+	for (uint32_t i = 0; i < n; i++)
+	{
+		uint8_t    *at = arena_place(16);
+		int64_t		ms;
+
+		times[i] = start + i * 20;
+		ms = near ? times[i] + below(3) : start + below(1000000);
+		for (int j = 0; j < 16; j++)
+			at[j] = (uint8_t) random64();
+		for (int j = 0; j < 6; j++)
+			at[j] = (uint8_t) (ms >> (40 - 8 * j));
+		at[6] = 0x70 | (at[6] & 0x0F);
+		at[8] = 0x80 | (at[8] & 0x3F);
+		images[i].data = at;
+		images[i].len = 16;
+	}
+}
+
+static void
+test_uuids(void)
+{
+	for (size_t s = 0; s < NSIZES; s++)
+		for (int null = 0; null < NNULLS; null++)
+		{
+			start_images(16, 1, sizes[s], ES_CODEC_ZSTD);
+			in.is_uuid = true;
+			fill_nulls(null, sizes[s]);
+			fill_uuids(sizes[s], INT64_C(1700000000000), true);
+			in.ms = s % 3 == 0 ? NULL : times;
+			encode();
+			read_all();
+			for (int i = 0; i < 5; i++)
+				read_one(below(in.n));
+			if (sizes[s] <= 100)
+				damage();
+		}
+	check_trouble("UUIDs of version 7");
+
+	start_images(16, 1, 10000, ES_CODEC_ZSTD);
+	in.is_uuid = true;
+	fill_uuids(in.n, INT64_C(1700000000000), true);
+	in.ms = times;
+	try_column("UUIDs near a column's milliseconds", ES_ENC_UUID7, 10000 * 9.6);
+	in.ms = NULL;
+	try_column("UUIDs that rise", ES_ENC_UUID7, 10000 * 9.7);
+	fill_uuids(in.n, INT64_C(0xFFFFFFF00000), true);
+	try_column("UUIDs of a late time", ES_ENC_UUID7, 0);
+	arena_used = 0;
+	fill_uuids(in.n, INT64_C(1700000000000), false);
+	try_column("UUIDs of any time", ES_ENC_UUID7, 10000 * 12);
+	((uint8_t *) images[77].data)[6] ^= 0x30;
+	try_column("UUIDs, one of version 4", ES_ENC_FIXED, 0);
+	((uint8_t *) images[77].data)[6] ^= 0x30;
+	((uint8_t *) images[77].data)[8] ^= 0x40;
+	try_column("UUIDs, one of another variant", ES_ENC_FIXED, 0);
+}
+
+int
+main(void)
+{
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	arena = malloc(ARENA_BYTES);
+	test_ints();
+	test_images();
+	test_uuids();
+	printf("1..%d\n", ntests);
+	free(arena);
+	free(stream);
+	if (out.data != NULL)
+		count_free(NULL, out.data);
+	return nfailed > 0;
+}
