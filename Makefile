@@ -34,11 +34,17 @@ OBJS = \
 	src/codec/es_codec_pack.o \
 	src/codec/es_codec_uuid.o \
 	src/codec/es_codec_vectors.o \
+	src/format/es_batch_check.o \
 	src/format/es_format_check.o \
 	src/store/es_store_apply.o \
+	src/store/es_store_batch.o \
+	src/store/es_store_build.o \
+	src/store/es_store_compact.o \
 	src/store/es_store_copy.o \
 	src/store/es_store_desc.o \
+	src/store/es_store_dirchange.o \
 	src/store/es_store_directory.o \
+	src/store/es_store_fetch.o \
 	src/store/es_store_meta.o \
 	src/store/es_store_read.o \
 	src/store/es_store_space.o \
@@ -46,6 +52,7 @@ OBJS = \
 	src/store/es_store_toast.o \
 	src/store/es_store_vacuum.o \
 	src/store/es_store_verify.o \
+	src/store/es_store_verify_rows.o \
 	src/store/es_store_xlog.o \
 	src/decode/es_decode.o \
 	src/table/es_table_analyze.o \
@@ -60,11 +67,16 @@ OBJS = \
 	src/table/es_table_refuse.o \
 	src/table/es_table_role.o \
 	src/table/es_table_scan.o \
+	src/table/es_table_slot.o \
 	src/table/es_table_vacuum.o \
+	src/compact/es_compact.o \
+	src/compact/es_compact_always.o \
 	src/ingest/es_ingest.o \
 	src/ingest/es_ingest_insert.o \
 	src/ingest/es_ingest_parse.o \
+	src/sqlapi/es_sql_compact.o \
 	src/sqlapi/es_sql_create.o \
+	src/sqlapi/es_sql_table.o \
 	src/sqlapi/es_sql_verify.o \
 	src/eventstore.o
 

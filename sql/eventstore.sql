@@ -72,3 +72,17 @@ AS 'MODULE_PATHNAME', 'eventstore_verify';
 
 COMMENT ON FUNCTION verify(regclass) IS
 	'checks an event table; every problem is a row';
+
+--
+-- Compaction
+--
+
+CREATE FUNCTION compact(store regclass,
+	OUT compacted bigint, OUT batches bigint,
+	OUT bytes_before bigint, OUT bytes_after bigint)
+RETURNS record
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'eventstore_compact';
+
+COMMENT ON FUNCTION compact(regclass) IS
+	'moves all rows of an event table that are committed into batches';

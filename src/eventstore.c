@@ -15,6 +15,7 @@
 
 #include "base/es_compat.h"
 #include "base/es_config.h"
+#include "compact/es_compact.h"
 #include "decode/es_decode.h"
 #include "eventstore.h"
 #include "store/es_store.h"
@@ -46,6 +47,9 @@ _PG_init(void)
 				 errmsg("eventstore must be loaded when the server starts"),
 				 errhint("Put \"shared_preload_libraries = 'eventstore'\" into postgresql.conf, beside other libraries if there are any, and restart the server.")));
 
+#ifdef EVENTSTORE_TESTING
+	es_compact_install_always();
+#endif
 	es_config_define();
 	RegisterCustomRmgr(ES_RMGR_ID, &resource_manager);
 	es_table_install_hooks();

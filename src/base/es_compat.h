@@ -39,6 +39,52 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+/* --- slots --- */
+#if PG_VERSION_NUM >= 180000
+#define ES_COPY_MINIMAL_TUPLE_HAS_EXTRA	1
+#else
+#define ES_COPY_MINIMAL_TUPLE_HAS_EXTRA	0
+#endif
+
+#if PG_VERSION_NUM >= 170000
+#define ES_SLOTS_KNOW_CURRENT_XACT	1
+#else
+#define ES_SLOTS_KNOW_CURRENT_XACT	0
+#endif
+
+/* --- descriptors: 18 keeps a compact copy of each attribute --- */
+
+/*
+ * Describe an attribute of a template descriptor, with what forming and deforming
+ * tuples takes and nothing else.  align: in bytes.  Varlenas are left as they are.
+ */
+static inline void
+es_describe_attribute(TupleDesc desc, int i, int attlen, bool by_value,
+					  int align)
+{
+	Form_pg_attribute att = TupleDescAttr(desc, i);
+
+	MemSet(att, 0, ATTRIBUTE_FIXED_PART_SIZE);
+	att->attnum = (AttrNumber) (i + 1);
+	att->attlen = (int16) attlen;
+	att->attbyval = by_value;
+	att->attalign = align == 8 ? TYPALIGN_DOUBLE : align == 4 ? TYPALIGN_INT :
+		align == 2 ? TYPALIGN_SHORT : TYPALIGN_CHAR;
+	att->attstorage = TYPSTORAGE_PLAIN;
+#if PG_VERSION_NUM >= 180000
+	populate_compact_attribute(desc, i);
+#endif
+}
+
+/* alignment of an attribute in bytes */
+static inline int
+es_attribute_align(Form_pg_attribute att)
+{
+	return att->attalign == TYPALIGN_DOUBLE ? 8 :
+		att->attalign == TYPALIGN_INT ? 4 :
+		att->attalign == TYPALIGN_SHORT ? 2 : 1;
+}
+
 /* 18 spells it pg_noreturn, in front; both compilers know this one */
 #define ES_NORETURN		__attribute__((noreturn))
 

@@ -16,6 +16,7 @@
 #include "access/tupmacs.h"
 
 #include "base/es_compat.h"
+#include "format/es_batch.h"
 #include "format/es_format_check.h"
 #include "format/es_page.h"
 
@@ -33,7 +34,7 @@ es_page_init(Page page, uint8 kind, uint64 unit_id, uint64 first_row,
 	special->kind = kind;
 	special->flags = flags;
 	special->magic = ES_PAGE_MAGIC;
-	if (kind != ES_PAGE_TAIL)
+	if (kind != ES_PAGE_TAIL && kind != ES_PAGE_BATCH)
 		es_page_set_lower(page);
 }
 
@@ -83,7 +84,7 @@ es_page_check(Page page)
 		header->pd_lower > header->pd_upper ||
 		header->pd_upper > header->pd_special)
 		return "The page header's bounds are out of order";
-	if (special->kind < ES_PAGE_META || special->kind > ES_PAGE_INNER)
+	if (special->kind < ES_PAGE_META || special->kind > ES_PAGE_BATCH)
 		return "The page is of a kind that does not exist";
 	if ((special->flags & ~ES_PAGE_FLAGS_KNOWN) != 0)
 		return "The page has flags that do not exist";
@@ -93,11 +94,15 @@ es_page_check(Page page)
 static const char *
 check_unit(const EsUnit *unit)
 {
-	if (unit->kind != ES_UNIT_TAIL)
+	if (unit->kind != ES_UNIT_TAIL && unit->kind != ES_UNIT_BATCH)
 		return "A unit is of a kind that does not exist";
-	if (unit->npages < 1 || unit->npages > ES_RUN_MAX_PAGES)
+	if (unit->npages < 1 ||
+		(unit->kind == ES_UNIT_TAIL &&
+		 unit->first_page + unit->npages > ES_RUN_MAX_PAGES))
 		return "A unit's number of pages is out of range";
-	if (unit->span < 1 || unit->nrows > unit->span ||
+	if (unit->kind == ES_UNIT_BATCH && unit->nrows > ES_BATCH_MAX_ROWS)
+		return "A unit's number of rows is out of range";
+	if (unit->span < 1 || unit->nrows < 1 || unit->nrows > unit->span ||
 		unit->first_row < ES_FIRST_ROW ||
 		unit->first_row > ES_MAX_ROW ||
 		unit->first_row + unit->span > ES_MAX_ROW + 1)
@@ -162,6 +167,28 @@ check_directory(EsMeta meta)
 }
 
 /*
+ * Blocks that compaction fills are given back if it does not finish: they must be
+ * nobody else's.
+ */
+static const char *
+check_pending(EsMeta meta)
+{
+	for (uint32 i = 0; i < meta->npending; i++)
+	{
+		EsExtent	p = meta->pending[i];
+		uint64		pending_end = (uint64) p.start + p.len;
+
+		if (p.start == 0 || p.len == 0 || pending_end > meta->alloc_end)
+			return "The metapage's pending extents are out of range";
+		for (uint32 j = 0; j < meta->nfree; j++)
+			if (p.start < (uint64) meta->free[j].start + meta->free[j].len &&
+				meta->free[j].start < pending_end)
+				return "The metapage's pending extents are free";
+	}
+	return NULL;
+}
+
+/*
  * Blocks that may be taken: within the file's used part, apart from each other and
  * from the open run.  A writer locks what it takes while it holds the metapage
  * and the current page, so these must not be among them.
@@ -192,7 +219,7 @@ check_space(EsMeta meta)
 			return "The metapage's free extents are in use";
 		end = free_end;
 	}
-	return NULL;
+	return check_pending(meta);
 }
 
 const char *
@@ -212,6 +239,8 @@ es_meta_check(Page page)
 		return "The metapage's number of units is out of range";
 	if (meta->nfree > ES_META_FREE_EXTENTS)
 		return "The metapage's number of free extents is out of range";
+	if (meta->npending > ES_META_PENDING_EXTENTS)
+		return "The metapage's number of pending extents is out of range";
 	if (meta->open.npages > ES_RUN_MAX_PAGES ||
 		(meta->open.npages > 0 &&
 		 (meta->open.start == 0 ||
@@ -336,12 +365,8 @@ es_row_check(Page page, OffsetNumber offset)
 	return NULL;
 }
 
-/*
- * How long is the varlena at p, if its header can be read within "room"
- * bytes?  0: it cannot be right.
- */
-static size_t
-varlena_size(const char *p, size_t room)
+size_t
+es_varlena_size(const char *p, size_t room)
 {
 	if (room < 1)
 		return 0;
@@ -397,7 +422,7 @@ es_tuple_check(HeapTupleHeader tuple, uint32 len, TupleDesc desc)
 		if (att->attlen > 0)
 			size = att->attlen;
 		else if (att->attlen == -1)
-			size = varlena_size(data + off, room - off);
+			size = es_varlena_size(data + off, room - off);
 		else
 			size = strnlen(data + off, room - off) + 1;
 		if (size > room - off || (size == 0 && att->attlen == -1))

@@ -88,6 +88,12 @@ es_tuple_is_settled(HeapTupleHeader tuple)
 extern const char *es_row_check(Page page, OffsetNumber offset);
 
 /*
+ * How long is the varlena at p, if its header can be read within "room" bytes? 0: it
+ * cannot be right.  The result may be larger than "room".
+ */
+extern size_t es_varlena_size(const char *p, size_t room);
+
+/*
  * Does a tuple's data end within its length, attribute by attribute?  Reads
  * only within "len" bytes.  Same result.
  */

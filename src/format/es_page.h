@@ -13,9 +13,11 @@
  *
  *	  Special space (EsPageSpecialData)
  *	  OFFSET  SIZE  FIELD          MEANING
- *	     0      8   unit_id        run the page was initialised for; 0: none
- *	     8      8   first_row      tail: its first row; directory: its low key
- *	    16      4   index_in_unit  tail: place in the run, from 0; else 0
+ *	     0      8   unit_id        unit the page was initialised for; 0: none
+ *	     8      8   first_row      tail: its first row; batch: the unit's;
+ *								   directory: its low key
+ *	    16      4   index_in_unit  tail: place in the run, batch: in the batch,
+ *								   from 0; else 0
  *	    20      1   kind           ES_PAGE_*
  *	    21      1   flags          ES_PAGE_FLAG_*; unknown bits are an error
  *	    22      2   magic          ES_PAGE_MAGIC
@@ -35,8 +37,8 @@
  * Versions of the format (metapage, field "format")
  *	  1	 0.1.0	first
  *
- * Kinds 5 to 7 are for batches, runs of stream heads and dictionaries, which
- * this version does not write.
+ * Kinds 6 and 7 are for runs of stream heads and dictionaries, which this version
+ * does not write.  What the pages of a batch hold is in es_batch.h.
  *
  * IDENTIFICATION
  *	  src/format/es_page.h
@@ -62,6 +64,7 @@
 #define ES_PAGE_TAIL			2	/* rows as heap tuples */
 #define ES_PAGE_LEAF			3	/* directory: units */
 #define ES_PAGE_INNER			4	/* directory: pages below */
+#define ES_PAGE_BATCH			5	/* part of a batch */
 
 #define ES_PAGE_FLAG_CURRENT	0x01	/* tail: the page that rows are added to */
 #define ES_PAGE_FLAG_SETTLED	0x02	/* tail: each row is frozen or known
@@ -133,7 +136,8 @@ es_tid_to_row(ItemPointer tid)
 
 /* --- units: what the directory maps row numbers to --- */
 
-#define ES_UNIT_TAIL			1	/* a run of consecutive tail pages */
+#define ES_UNIT_TAIL			1	/* consecutive tail pages of a run */
+#define ES_UNIT_BATCH			2	/* a batch */
 
 /*
  * A closed unit: it covers the rows [first_row, first_row + span) and never
@@ -147,11 +151,14 @@ es_tid_to_row(ItemPointer tid)
  *	    24      4   span       row numbers covered
  *	    28      4   nrows      rows among them; tail units: == span
  *	    32      1   kind       ES_UNIT_*
- *	    33      1   flags      ES_UNIT_FLAG_*
- *	    34      6   unused     0
- *	    40      8   max_xid    0 in tail units
- *	    48      8   min_ts     0 in tail units
- *	    56      8   max_ts     0 in tail units
+ *	    33      1   flags      0
+ *	    34      2   first_page tail: index_in_unit of its first page, which is
+ *							   not 0 in what is left of a run; else 0
+ *	    36      4   raw_kb     batch: kilobytes of its values; else 0
+ *	    40      8   max_xid    batch: newest transaction of its rows, 64 bits; 0:
+ *							   all are frozen.  0 in tail units
+ *	    48      8   min_ts     0
+ *	    56      8   max_ts     0
  */
 typedef struct EsUnit
 {
@@ -163,7 +170,8 @@ typedef struct EsUnit
 	uint32		nrows;
 	uint8		kind;
 	uint8		flags;
-	uint8		unused[6];
+	uint16		first_page;
+	uint32		raw_kb;
 	uint64		max_xid;
 	int64		min_ts;
 	int64		max_ts;
@@ -200,6 +208,7 @@ StaticAssertDecl(sizeof(EsOpenRun) == 32, "EsOpenRun is on disk");
 
 #define ES_META_FREE_EXTENTS	200
 #define ES_META_RECENT_UNITS	60
+#define ES_META_PENDING_EXTENTS	16
 #define ES_META_STREAM_BYTES	1552	/* covered_to, runs of stream heads */
 #define ES_META_DICT_BYTES		776 /* trained dictionaries */
 
@@ -210,7 +219,7 @@ typedef struct EsCounters
 	uint32		unit_blocks;	/* sum of npages of closed units */
 	uint32		dir_blocks;		/* directory pages */
 	uint32		run_blocks;		/* 0: no runs of stream heads yet */
-	uint32		unused;
+	uint32		tail_blocks;	/* sum of npages of closed tail units */
 } EsCounters;
 
 /*
@@ -242,6 +251,9 @@ typedef struct EsCounters
  *	  4112      4   nrecent
  *	  4116      4   unused        0
  *	  4120   3840   recent        newest closed units, ascending
+ *	  7960      4   npending
+ *	  7964      4   unused2       0
+ *	  7968    128   pending       blocks that compaction is filling
  */
 typedef struct EsMetaData
 {
@@ -270,6 +282,9 @@ typedef struct EsMetaData
 	uint32		nrecent;
 	uint32		unused;
 	EsUnit		recent[ES_META_RECENT_UNITS];
+	uint32		npending;
+	uint32		unused2;
+	EsExtent	pending[ES_META_PENDING_EXTENTS];
 } EsMetaData;
 
 typedef EsMetaData *EsMeta;
@@ -278,6 +293,7 @@ StaticAssertDecl(offsetof(EsMetaData, open) == 88, "EsMetaData is on disk");
 StaticAssertDecl(offsetof(EsMetaData, counters) == 152, "EsMetaData is on disk");
 StaticAssertDecl(offsetof(EsMetaData, free) == 184, "EsMetaData is on disk");
 StaticAssertDecl(offsetof(EsMetaData, recent) == 4120, "EsMetaData is on disk");
+StaticAssertDecl(offsetof(EsMetaData, pending) == 7968, "EsMetaData is on disk");
 StaticAssertDecl(sizeof(EsMetaData) <= BLCKSZ - MAXALIGN(SizeOfPageHeaderData) - sizeof(EsPageSpecialData),
 				 "EsMetaData must fit a page");
 

@@ -32,6 +32,7 @@
 #include "utils/tuplestore.h"
 
 #include "base/es_compat.h"
+#include "sqlapi/es_sql_table.h"
 #include "store/es_store.h"
 #include "table/es_table.h"
 
@@ -64,52 +65,6 @@ report_problem(void *arg, BlockNumber block, uint64 row, const char *rule,
 	pfree(DatumGetPointer(values[2]));
 	pfree(DatumGetPointer(values[3]));
 	state->nproblems++;
-}
-
-/*
- * Open a table to be verified: the caller must be allowed to, before any lock is
- * waited for or held.
- */
-static Relation
-open_store(Oid relid, LOCKMODE lockmode)
-{
-	char	   *relname = get_rel_name(relid);
-	Relation	rel = NULL;
-
-	if (relname != NULL)
-	{
-		if (!es_may_maintain(relid, GetUserId()))
-			aclcheck_error(ACLCHECK_NOT_OWNER,
-						   get_relkind_objtype(get_rel_relkind(relid)),
-						   relname);
-		rel = try_relation_open(relid, lockmode);
-	}
-	if (rel == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", relid)));
-
-	if (rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("cannot verify partitioned table \"%s\"",
-						RelationGetRelationName(rel)),
-				 errhint("Verify each of its partitions.")));
-	if (!es_table_is_ours(rel))
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s\" is not an event table",
-						RelationGetRelationName(rel)),
-				 errhint("Event tables are made by eventstore.create_store() or with USING eventstore.")));
-	if (RELATION_IS_OTHER_TEMP(rel))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("cannot verify temporary tables of other sessions")));
-	if (!RelationIsPermanent(rel) && RecoveryInProgress())
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("cannot access temporary or unlogged relations during recovery")));
-	return rel;
 }
 
 /*
@@ -259,7 +214,7 @@ eventstore_verify(PG_FUNCTION_ARGS)
 	/* a standby cannot take more, and has nobody to keep out */
 	lockmode = RecoveryInProgress() ?
 		AccessShareLock : ShareUpdateExclusiveLock;
-	rel = open_store(PG_GETARG_OID(0), lockmode);
+	rel = es_sql_open_table(PG_GETARG_OID(0), lockmode, "verify");
 
 	InitMaterializedSRF(fcinfo, 0);
 	state.tupstore = rsinfo->setResult;

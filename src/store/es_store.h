@@ -30,6 +30,7 @@
 #include "base/es_compat.h"
 #include "base/es_siphash.h"
 #include "format/es_page.h"
+#include "store/es_store_batch.h"
 
 /* ----------------------------------------------------------------
  * The relation cache
@@ -192,12 +193,12 @@ extern void es_store_keep_next_row(Relation to, uint64 next_row);
  * ----------------------------------------------------------------
  */
 
-typedef struct EsUnitRef
+struct EsUnitRef
 {
 	EsUnit		unit;			/* of an open run: as far as it was seen */
 	bool		open;
 	uint64		gen;			/* META.gen when it was looked up */
-} EsUnitRef;
+};
 
 typedef enum EsJudge
 {
@@ -206,11 +207,11 @@ typedef enum EsJudge
 } EsJudge;
 
 /*
- * A walk over rows by number.  One tail page is copied out at a time, so no lock
- * or pin is held between calls and tuples point into the copy: they are valid
- * until the reader moves to another page.
+ * A walk over rows by number, one piece of the table after the other: a tail
+ * page, which is copied out, or a batch.  No lock or pin is held between calls.
+ * What a row's values point to is valid until the next call.
  *
- * Lies in zeroed memory of the caller; 17 kB.
+ * Lies in palloc'd, zeroed memory of the caller; 17 kB.  Ended by es_reader_end.
  */
 typedef struct EsReader
 {
@@ -225,17 +226,30 @@ typedef struct EsReader
 	uint64		position;		/* forward: next to look at; backward: one
 								 * past the next to look at */
 	bool		have_unit;
-	EsUnitRef	at;				/* the unit of the page */
-	bool		have_page;
-	BlockNumber block;
-	uint32		index;			/* in the unit */
-	uint64		page_first;		/* first row of the page */
-	int			page_nrows;		/* line pointers of the page */
+	EsUnitRef	at;				/* the unit of the piece */
+	bool		have_page;		/* there is a piece */
+	bool		in_batch;		/* it is "batch", not a tail page */
+	uint64		page_first;		/* its first row */
+	int			page_nrows;		/* numbers that it covers */
 	int			noffered;
 	int			next_offered;	/* forward only */
+
+	/* a tail page */
+	BlockNumber block;
+	uint32		index;			/* in the unit */
 	uint16		offered[ES_MAX_TAIL_ROWS];	/* offsets, ascending */
 	uint8		verdict[ES_MAX_TAIL_ROWS];	/* HTSV_Result; by offered */
-	HeapTupleData tuple;		/* the one that was returned last */
+
+	/* a batch: kept when the walk leaves it, since it may come back */
+	EsBatch    *batch;
+	uint32		first_index;	/* offered are this one and those after it */
+	uint32	   *picked;			/* ... unless these are */
+
+	/* the row that was returned last */
+	uint64		row;
+	uint32		batch_index;	/* in_batch */
+	HeapTuple	formed;			/* in_batch: it as a tuple; NULL: not yet */
+	HeapTupleData tuple;		/* else */
 	PGAlignedBlock copy;
 } EsReader;
 
@@ -252,11 +266,34 @@ extern void es_reader_begin(EsReader *reader, Relation rel, EsJudge judge,
 extern void es_reader_seek(EsReader *reader, uint64 position);
 
 /*
- * The next row offered, in either direction, or NULL at the end.  t_self,
- * t_tableOid are set; *verdict (may be NULL): its HTSV_Result.
+ * Go to the next row offered, in either direction; false: there is none.
+ * *verdict (may be NULL): its HTSV_Result.
  */
-extern HeapTuple es_reader_next(EsReader *reader, bool forward,
-								HTSV_Result *verdict);
+extern bool es_reader_step(EsReader *reader, bool forward,
+						   HTSV_Result *verdict);
+
+/* The row that was gone to, as a tuple with t_self and t_tableOid. */
+extern HeapTuple es_reader_tuple(EsReader *reader);
+
+/* Both in one; NULL: there is none. */
+static inline HeapTuple
+es_reader_next(EsReader *reader, bool forward, HTSV_Result *verdict)
+{
+	return es_reader_step(reader, forward, verdict) ?
+		es_reader_tuple(reader) : NULL;
+}
+
+/* Its transaction, 64 bits; 0: frozen.  And as xmin shows it. */
+extern uint64 es_reader_xid(EsReader *reader);
+extern TransactionId es_reader_xmin(EsReader *reader);
+
+/*
+ * Is there a row on the page at hand whose transaction is not decided yet?  For
+ * ES_JUDGE_VACUUM.
+ */
+extern bool es_reader_page_is_open(const EsReader *reader);
+
+extern void es_reader_end(EsReader *reader);
 
 /*
  * What the sampled block "block" holds: makes the rows of a live tail page the
@@ -270,15 +307,19 @@ extern bool es_reader_aim_at_block(EsReader *reader, BlockNumber block);
 typedef struct EsFetch
 {
 	Relation	rel;
+	MemoryContext context;		/* of what is remembered */
 	bool		have_unit;
 	EsUnitRef	at;
 	BlockNumber block;			/* page used last; InvalidBlockNumber */
 	uint32		index;
-	uint64		page_first;
+	uint64		page_first;		/* rows of the page or batch used last */
 	int			page_nrows;
+	EsBatch    *batch;			/* used last; NULL: none */
 } EsFetch;
 
+/* What is remembered is in the current memory context. */
 extern void es_fetch_begin(EsFetch *fetch, Relation rel);
+extern void es_fetch_end(EsFetch *fetch);
 
 /*
  * Fetch row "row" as the snapshot sees it.  Returns a palloc'd copy, or NULL if
@@ -290,6 +331,16 @@ extern void es_fetch_begin(EsFetch *fetch, Relation rel);
  */
 extern HeapTuple es_fetch_row(EsFetch *fetch, uint64 row, Snapshot snapshot,
 							  bool *dead);
+
+/*
+ * The same, but a row of a batch is not copied: the result is NULL then, and
+ * *index its index in fetch->batch, which ES_NOT_IN_BATCH is not.
+ */
+#define ES_NOT_IN_BATCH		PG_UINT32_MAX
+
+extern HeapTuple es_fetch_row_lazily(EsFetch *fetch, uint64 row,
+									 Snapshot snapshot, bool *dead,
+									 uint32 *index);
 
 /*
  * The state of row "row" for a locker (HeapTupleSatisfiesUpdate with cid): a
@@ -328,6 +379,55 @@ extern void es_store_vacuum(Relation rel, TransactionId oldest_xmin,
 							TransactionId freeze_limit, bool truncate,
 							BufferAccessStrategy strategy,
 							EsVacuumResult *result);
+
+/*
+ * Compaction (compact/), in this order.  The caller holds
+ * ShareUpdateExclusiveLock throughout.
+ *
+ * Begin: what an earlier one left unfinished is given back; all closed units go to
+ * the tree; close_run: so does the open run.
+ */
+extern void es_store_begin_compaction(Relation rel, bool close_run);
+
+/* What there is to compact, as the metapage has it. */
+typedef struct EsTailSize
+{
+	BlockNumber closed_blocks;	/* of closed tail units */
+	BlockNumber open_blocks;	/* of the open run */
+	uint32		recent_units;	/* not in the tree yet */
+	uint64		recent_rows;	/* of those, in tail units */
+} EsTailSize;
+
+extern void es_store_tail_size(Relation rel, EsTailSize *size);
+
+/*
+ * The units of a leaf of the tree, which are replaced together: see
+ * es_directory_leaf.
+ */
+extern bool es_store_leaf_units(Relation rel, uint64 row, EsUnit *units,
+								uint32 *nunits, uint64 *next_row);
+
+/*
+ * Take room for batches: npages is given, start and unit_id are set.  At most
+ * ES_META_PENDING_EXTENTS.
+ */
+extern void es_store_reserve(Relation rel, EsUnit *units, uint32 nunits);
+
+/* Write and log a batch's pages. */
+extern void es_store_write_batch(Relation rel, const EsUnit *unit,
+								 const char *body, uint64 body_len,
+								 BufferAccessStrategy strategy);
+
+/*
+ * Publish: replace consecutive units of one leaf by others, of which the batches
+ * are those that room was taken for.  Rows that are in none of them are aborted.
+ * false: that is not possible, and the room was given back.
+ */
+extern bool es_store_replace(Relation rel, const EsUnit *old, uint32 nold,
+							 const EsUnit *new, uint32 nnew);
+
+/* Give back what is left of a compaction that did not finish. */
+extern void es_store_drop_pending(Relation rel);
 
 /*
  * Check every invariant of a table; call report for each broken one (row, block

@@ -87,6 +87,7 @@ es_apply_new_tail_meta(Page page, const xl_es_new_tail *xlrec)
 		unit->kind = ES_UNIT_TAIL;
 		meta->counters.rows += unit->nrows;
 		meta->counters.unit_blocks += unit->npages;
+		meta->counters.tail_blocks += unit->npages;
 		memset(open, 0, sizeof(EsOpenRun));
 	}
 

@@ -261,5 +261,6 @@ es_store_copy(Relation from, Relation to, TransactionId oldest_xmin,
 
 	MemoryContextDelete(row_context);
 	FreeAccessStrategy(reader->strategy);
+	es_reader_end(reader);
 	pfree(reader);
 }

@@ -19,6 +19,8 @@
 #include "format/es_page.h"
 #include "format/es_walrec.h"
 #include "store/es_store.h"
+#include "store/es_store_batch.h"
+#include "access/transam.h"
 
 #define ES_META_BLOCK	((BlockNumber) 0)
 
@@ -76,10 +78,28 @@ extern bool es_space_suffices(Relation rel, EsMeta meta, uint32 need);
  */
 extern EsExtent es_space_choose(const EsMetaData *meta, BlockNumber near,
 								uint32 len);
+
+/* The same, len blocks in one piece. */
+extern EsExtent es_space_choose_whole(const EsMetaData *meta, uint32 len);
 extern void es_space_take(EsMeta meta, EsExtent extent);
 extern void es_space_give(EsMeta meta, EsExtent extent);
 
-/* --- es_store_directory.c --- */
+/* --- es_store_directory.c: looking up --- */
+
+/*
+ * Go down to the leaf that is responsible for a row; returns it locked, or
+ * InvalidBuffer if a page is not (any more) what its parent said: *failed.
+ */
+extern Buffer es_directory_descend(Relation rel, BlockNumber root,
+								   uint32 height, uint64 row, int mode,
+								   BlockNumber *failed);
+
+/*
+ * Read and lock a directory page, the metapage being locked exclusively.  last: it is
+ * the rightmost page of its level.
+ */
+extern Buffer es_directory_read(Relation rel, BlockNumber block, uint8 kind,
+								bool last, int mode);
 
 /*
  * The unit that holds row "row", or else the first one after it (forward) or the
@@ -116,14 +136,33 @@ es_set_open_ref(EsUnitRef *ref, const EsOpenRun *open, uint64 gen)
 	ref->gen = gen;
 }
 
+/*
+ * Copy the units of the leaf that is responsible for a row; room for
+ * ES_LEAF_UNITS.  *next_row: where the next leaf begins; infinite: it is the last.
+ * false: there is no tree.
+ */
+extern bool es_directory_leaf(Relation rel, uint64 row, EsUnit *units,
+							  uint32 *nunits, uint64 *next_row);
+
+/* --- es_store_dirchange.c: changing it --- */
+
 /* Does a FLUSH come before another unit can be closed? */
 extern bool es_directory_is_full(const EsMetaData *meta);
 
 /*
- * Move the oldest recent units into the tree.  The metapage is locked
+ * Move the oldest nunits recent units into the tree.  The metapage is locked
  * exclusively, and the file has room for ES_FLUSH_PAGES.
  */
-extern void es_directory_flush(Relation rel, Buffer metabuf);
+extern void es_directory_flush(Relation rel, Buffer metabuf, uint32 nunits);
+
+/*
+ * Replace consecutive units of one leaf by others that cover the same rows; what
+ * blocks the old ones have and the new ones do not become free.  Rows that are in
+ * none of the new ones are aborted.  false: the leaf has no room for so many, or
+ * not these units any more.
+ */
+extern bool es_directory_replace(Relation rel, const EsUnit *old, uint32 nold,
+								 const EsUnit *new, uint32 nnew);
 
 /*
  * Drop one closed unit without a living row: its blocks become free.  Returns
@@ -159,7 +198,60 @@ extern void es_tail_close_run(Relation rel, BlockNumber block);
  */
 extern Buffer es_tail_new_page(Relation rel, uint64 row);
 
+/* --- es_store_batch.c --- */
+
+/* An EsImageStep. */
+extern size_t es_varlena_step(const uint8_t *at, size_t *off, size_t end,
+							  uint8_t align);
+
+/*
+ * A transaction number in 64 bits, by what the next one is; 0 of one that is not
+ * normal.  It is at most 2^31 older.
+ */
+extern uint64 es_full_xid(FullTransactionId next, TransactionId xid);
+
+/*
+ * Values passed by value as the codecs have them, and back.
+ */
+static inline Datum
+es_int_to_datum(int64 value, int attlen)
+{
+	switch (attlen)
+	{
+		case 1:
+			return CharGetDatum((char) value);
+		case 2:
+			return Int16GetDatum((int16) value);
+		case 4:
+			return Int32GetDatum((int32) value);
+		default:
+			return Int64GetDatum(value);
+	}
+}
+
+static inline int64
+es_datum_to_int(Datum value, int attlen)
+{
+	switch (attlen)
+	{
+		case 1:
+			return (int8) DatumGetChar(value);
+		case 2:
+			return DatumGetInt16(value);
+		case 4:
+			return DatumGetInt32(value);
+		default:
+			return DatumGetInt64(value);
+	}
+}
+
 /* --- es_store_read.c --- */
+
+/*
+ * Has the directory changed since "gen", so that what was looked up may be gone?
+ * Takes the metapage's lock.
+ */
+extern bool es_directory_moved(Relation rel, uint64 gen);
 
 /*
  * Read and lock a block as page "index" of a unit.  InvalidBuffer: it is another
@@ -168,6 +260,15 @@ extern Buffer es_tail_new_page(Relation rel, uint64 row);
  */
 extern Buffer es_tail_read(Relation rel, const EsUnitRef *ref, uint32 index,
 						   BufferAccessStrategy strategy, int mode);
+
+/*
+ * Find the page of a tail unit that row "row" is on and return it locked; *index: its
+ * place.  The row lies in the unit; if pages were added to an open run since it was
+ * looked up, or the unit was retired, InvalidBuffer: look up again.
+ */
+extern Buffer es_tail_find(Relation rel, const EsUnitRef *ref, uint64 row,
+						   BufferAccessStrategy strategy, int mode,
+						   uint32 *index);
 
 /* Has the open run got more pages, or been closed, since it was looked up? */
 extern bool es_open_run_moved(Relation rel, const EsUnitRef *ref);
@@ -178,14 +279,16 @@ extern bool es_open_run_moved(Relation rel, const EsUnitRef *ref);
  */
 extern bool es_row_is_aborted(HeapTupleHeader tuple);
 
-/*
- * Lock the page that row "row" is on.  InvalidBuffer: no page holds it.
- */
-extern Buffer es_fetch_lock_page(EsFetch *fetch, uint64 row, int mode);
-
 /* Read and lock any block; checks page header, and tuples read from disk. */
 extern Buffer es_page_read(Relation rel, BlockNumber block,
 						   BufferAccessStrategy strategy, int mode);
+
+/* --- es_store_fetch.c --- */
+
+/*
+ * Lock the tail page that row "row" is on.  InvalidBuffer: none holds it.
+ */
+extern Buffer es_fetch_lock_page(EsFetch *fetch, uint64 row, int mode);
 
 /* --- es_store_apply.c: what records do to pages --- */
 

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * es_store_read.c
- *	  Rows out: walking them by number, and fetching single ones.
+ *	  Rows out: pages that are read, and walks by number.
  *
  * No lock and no pin outlives a call: a tail page is copied out under its share
  * lock, after it was decided there which rows are visible.  So pages can be used
@@ -26,6 +26,7 @@
 #include "storage/lmgr.h"
 #include "storage/predicate.h"
 #include "storage/procarray.h"
+#include "utils/memutils.h"
 
 #include "base/es_corrupt.h"
 #include "format/es_format_check.h"
@@ -125,8 +126,8 @@ es_page_read(Relation rel, BlockNumber block, BufferAccessStrategy strategy,
  * Has the directory changed since "gen", so that what was looked up may be
  * gone?
  */
-static bool
-directory_moved(Relation rel, uint64 gen)
+bool
+es_directory_moved(Relation rel, uint64 gen)
 {
 	Buffer		metabuf = es_meta_lock(rel, BUFFER_LOCK_SHARE);
 	bool		moved;
@@ -174,7 +175,7 @@ check_place(Page page, const EsUnitRef *ref, uint32 index)
 
 	if (special->kind != ES_PAGE_TAIL ||
 		special->unit_id != ref->unit.unit_id ||
-		special->index_in_unit != index)
+		special->index_in_unit != ref->unit.first_page + index)
 		return "The page is not the one that the directory says";
 	if (index == 0 ? special->first_row != begin : special->first_row < begin)
 		return "The page does not begin where the directory says";
@@ -210,21 +211,17 @@ es_tail_read(Relation rel, const EsUnitRef *ref, uint32 index,
 	}
 
 	UnlockReleaseBuffer(buffer);
-	if (!directory_moved(rel, ref->gen))
+	if (!es_directory_moved(rel, ref->gen))
 		es_report_corruption(rel, block, "%s", problem);
 	return InvalidBuffer;
 }
 
 /*
- * Find the page of a unit that row "row" is on and return it locked; *index: its
- * place.  The row lies in the unit; if pages were added to an open run since it was
- * looked up, or the unit was retired, InvalidBuffer: look up again.
- *
  * Pages hold about equally many rows, so guess by the rows that are left, and halve
  * when guesses do not help.
  */
-static Buffer
-find_page(Relation rel, const EsUnitRef *ref, uint64 row,
+Buffer
+es_tail_find(Relation rel, const EsUnitRef *ref, uint64 row,
 		  BufferAccessStrategy strategy, int mode, uint32 *index)
 {
 	uint32		low = 0;
@@ -278,7 +275,7 @@ find_page(Relation rel, const EsUnitRef *ref, uint64 row,
 	}
 
 	if (ref->open ? !es_open_run_moved(rel, ref) :
-		!directory_moved(rel, ref->gen))
+		!es_directory_moved(rel, ref->gen))
 		es_report_corruption(rel, ref->unit.start,
 							 "No page of the unit that begins here holds row " UINT64_FORMAT,
 							 row);
@@ -306,9 +303,52 @@ es_reader_begin(EsReader *reader, Relation rel, EsJudge judge,
 	reader->position = reader->low;
 }
 
+static void
+close_batch(EsReader *reader)
+{
+	if (reader->formed != NULL)
+		heap_freetuple(reader->formed);
+	reader->formed = NULL;
+	if (reader->picked != NULL)
+		pfree(reader->picked);
+	reader->picked = NULL;
+	if (reader->batch != NULL)
+		es_batch_close(reader->batch);
+	reader->batch = NULL;
+}
+
+void
+es_reader_end(EsReader *reader)
+{
+	close_batch(reader);
+	reader->have_page = false;
+}
+
+/*
+ * Index in the batch of the row that is offered as "at".
+ */
+static inline uint32
+index_offered(EsReader *reader, int at)
+{
+	return reader->picked != NULL ? reader->picked[at] :
+		reader->first_index + at;
+}
+
+/* Number of the row that is offered as "at". */
+static inline uint64
+row_offered(EsReader *reader, int at)
+{
+	if (reader->in_batch)
+		return es_batch_row(reader->batch, index_offered(reader, at));
+	return reader->page_first + reader->offered[at] - 1;
+}
+
 void
 es_reader_seek(EsReader *reader, uint64 position)
 {
+	int			low = 0;
+	int			high = reader->noffered;
+
 	reader->position = Min(Max(position, reader->low), reader->high);
 	if (!reader->have_page)
 		return;
@@ -318,12 +358,18 @@ es_reader_seek(EsReader *reader, uint64 position)
 		reader->have_page = false;
 		return;
 	}
-	for (reader->next_offered = 0;
-		 reader->next_offered < reader->noffered &&
-		 reader->page_first + reader->offered[reader->next_offered] - 1 <
-		 reader->position;
-		 reader->next_offered++)
-		;
+
+	/* the first row offered that is not below the position */
+	while (low < high)
+	{
+		int			middle = low + (high - low) / 2;
+
+		if (row_offered(reader, middle) < reader->position)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	reader->next_offered = low;
 }
 
 /*
@@ -356,10 +402,11 @@ take_page(EsReader *reader, Buffer buffer)
 	int			first;
 	int			last;
 
+	reader->in_batch = false;
 	reader->block = BufferGetBlockNumber(buffer);
 	reader->page_first = EsPageGetSpecial(page)->first_row;
 	reader->page_nrows = PageGetMaxOffsetNumber(page);
-	reader->index = EsPageGetSpecial(page)->index_in_unit;
+	reader->index = reader->block - reader->at.unit.start;
 	reader->noffered = 0;
 	reader->next_offered = 0;
 	first = 1;
@@ -415,6 +462,59 @@ take_page(EsReader *reader, Buffer buffer)
 }
 
 /*
+ * Open the batch of the unit at hand, unless it is open, and decide which of its
+ * rows are offered.  false: it is gone.
+ */
+static bool
+take_batch(EsReader *reader)
+{
+	EsUnit	   *unit = &reader->at.unit;
+	EsBatch    *batch;
+	uint32		end;
+
+	if (reader->batch == NULL || !es_batch_is_of(reader->batch, unit))
+	{
+		close_batch(reader);
+		reader->batch = es_batch_open(reader->rel, &reader->at,
+									  reader->strategy,
+									  GetMemoryChunkContext(reader));
+		if (reader->batch == NULL)
+			return false;
+	}
+	if (reader->picked != NULL)
+		pfree(reader->picked);
+	reader->picked = NULL;
+
+	batch = reader->batch;
+	reader->in_batch = true;
+	reader->page_first = unit->first_row;
+	reader->page_nrows = unit->span;
+	reader->next_offered = 0;
+	reader->first_index = es_batch_search(batch, reader->low);
+	end = es_batch_search(batch, reader->high);
+	reader->noffered = end - reader->first_index;
+	if (reader->judge == ES_JUDGE_SNAPSHOT &&
+		!es_batch_is_visible(batch, reader->snapshot))
+	{
+		int			n = 0;
+
+		reader->picked = (uint32 *)
+			MemoryContextAlloc(GetMemoryChunkContext(reader),
+							   Max(reader->noffered, 1) * sizeof(uint32));
+		for (uint32 i = reader->first_index; i < end; i++)
+		{
+			if (es_batch_row_is_visible(batch, i, reader->snapshot))
+				reader->picked[n++] = i;
+			else
+				es_batch_conflict_out(batch, i, reader->snapshot);
+		}
+		reader->noffered = n;
+	}
+	reader->have_page = true;
+	return true;
+}
+
+/*
  * The next page of the same run, if the walk just goes on to it; else
  * InvalidBuffer.  The pages of a run have all numbers between its first and its
  * last row.
@@ -426,7 +526,7 @@ read_neighbour(EsReader *reader, uint64 row, bool forward)
 	Buffer		buffer;
 	Page		page;
 
-	if (!reader->have_unit || !reader->have_page)
+	if (!reader->have_unit || !reader->have_page || reader->in_batch)
 		return InvalidBuffer;
 	if (forward)
 	{
@@ -484,7 +584,13 @@ load_page(EsReader *reader, uint64 row, bool forward)
 				row = unit->first_row + unit->span - 1;
 			if (row >= reader->high || row < reader->low)
 				return false;
-			buffer = find_page(reader->rel, &reader->at, row, reader->strategy,
+			if (unit->kind == ES_UNIT_BATCH)
+			{
+				if (take_batch(reader))
+					return true;
+				continue;
+			}
+			buffer = es_tail_find(reader->rel, &reader->at, row, reader->strategy,
 							   BUFFER_LOCK_SHARE, &index);
 			if (!BufferIsValid(buffer))
 				continue;
@@ -510,12 +616,10 @@ load_page(EsReader *reader, uint64 row, bool forward)
 	}
 }
 
-HeapTuple
-es_reader_next(EsReader *reader, bool forward, HTSV_Result *verdict)
+bool
+es_reader_step(EsReader *reader, bool forward, HTSV_Result *verdict)
 {
-	ItemId		item;
 	int			at;
-	uint64		row;
 
 	for (;;)
 	{
@@ -542,7 +646,7 @@ es_reader_next(EsReader *reader, bool forward, HTSV_Result *verdict)
 			{
 				reader->position = reader->high;
 				reader->have_page = false;
-				return NULL;
+				return false;
 			}
 			es_reader_seek(reader, Max(reader->position, reader->page_first));
 		}
@@ -553,24 +657,90 @@ es_reader_next(EsReader *reader, bool forward, HTSV_Result *verdict)
 			{
 				reader->position = reader->low;
 				reader->have_page = false;
-				return NULL;
+				return false;
 			}
 			es_reader_seek(reader, Min(reader->position,
 									   reader->page_first + reader->page_nrows));
 		}
 	}
 
-	row = reader->page_first + reader->offered[at] - 1;
-	reader->position = forward ? row + 1 : row;
-	item = PageGetItemId(reader->copy.data, reader->offered[at]);
-	reader->tuple.t_data =
-		(HeapTupleHeader) PageGetItem(reader->copy.data, item);
-	reader->tuple.t_len = ItemIdGetLength(item);
-	reader->tuple.t_tableOid = RelationGetRelid(reader->rel);
-	es_row_to_tid(row, &reader->tuple.t_self);
-	if (verdict != NULL)
-		*verdict = reader->verdict[at];
-	return &reader->tuple;
+	reader->row = row_offered(reader, at);
+	reader->position = forward ? reader->row + 1 : reader->row;
+	if (reader->in_batch)
+	{
+		reader->batch_index = index_offered(reader, at);
+		if (reader->formed != NULL)
+			heap_freetuple(reader->formed);
+		reader->formed = NULL;
+		if (verdict != NULL)
+			*verdict = HEAPTUPLE_LIVE;
+	}
+	else
+	{
+		ItemId		item = PageGetItemId(reader->copy.data,
+										 reader->offered[at]);
+
+		reader->tuple.t_data =
+			(HeapTupleHeader) PageGetItem(reader->copy.data, item);
+		reader->tuple.t_len = ItemIdGetLength(item);
+		reader->tuple.t_tableOid = RelationGetRelid(reader->rel);
+		es_row_to_tid(reader->row, &reader->tuple.t_self);
+		if (verdict != NULL)
+			*verdict = reader->verdict[at];
+	}
+	return true;
+}
+
+HeapTuple
+es_reader_tuple(EsReader *reader)
+{
+	if (!reader->in_batch)
+		return &reader->tuple;
+	if (reader->formed == NULL)
+	{
+		MemoryContext old =
+			MemoryContextSwitchTo(GetMemoryChunkContext(reader));
+
+		reader->formed = es_batch_tuple(reader->batch, reader->batch_index);
+		MemoryContextSwitchTo(old);
+	}
+	return reader->formed;
+}
+
+uint64
+es_reader_xid(EsReader *reader)
+{
+	HeapTupleHeader header = reader->tuple.t_data;
+
+	if (reader->in_batch)
+		return es_batch_xid(reader->batch, reader->batch_index);
+	if (HeapTupleHeaderXminFrozen(header))
+		return 0;
+	return es_full_xid(ReadNextFullTransactionId(),
+					   HeapTupleHeaderGetRawXmin(header));
+}
+
+TransactionId
+es_reader_xmin(EsReader *reader)
+{
+	uint64		xid;
+
+	if (!reader->in_batch)
+		return HeapTupleHeaderGetXmin(reader->tuple.t_data);
+	xid = es_batch_xid(reader->batch, reader->batch_index);
+	return xid == 0 ? FrozenTransactionId : (TransactionId) xid;
+}
+
+bool
+es_reader_page_is_open(const EsReader *reader)
+{
+	if (reader->in_batch)
+		return false;
+	for (int i = 0; i < reader->noffered; i++)
+		if (reader->verdict[i] != HEAPTUPLE_LIVE &&
+			reader->verdict[i] != HEAPTUPLE_DEAD)
+			return true;
+	return false;
 }
 
 bool
@@ -584,16 +754,20 @@ es_reader_aim_at_block(EsReader *reader, BlockNumber block)
 	uint64		first_row = 0;
 	uint64		end_row = 0;
 	uint64		unit_id = 0;
+	uint32		index = 0;
+	bool		in_batch = false;
 
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	if (es_page_check(page) == NULL)
 	{
 		special = EsPageGetSpecial(page);
-		if (special->kind == ES_PAGE_TAIL)
+		in_batch = special->kind == ES_PAGE_BATCH;
+		if (special->kind == ES_PAGE_TAIL || in_batch)
 		{
 			first_row = special->first_row;
-			end_row = es_page_next_row(page);
+			end_row = in_batch ? first_row + 1 : es_page_next_row(page);
 			unit_id = special->unit_id;
+			index = special->index_in_unit;
 		}
 	}
 	UnlockReleaseBuffer(buffer);
@@ -603,177 +777,19 @@ es_reader_aim_at_block(EsReader *reader, BlockNumber block)
 		!es_directory_lookup(reader->rel, first_row, true, &ref) ||
 		ref.unit.unit_id != unit_id)
 		return false;
+	if (in_batch)
+	{
+		/* its share of the batch's row numbers */
+		if (ref.unit.kind != ES_UNIT_BATCH || index >= ref.unit.npages)
+			return false;
+		end_row = first_row +
+			(uint64) ref.unit.span * (index + 1) / ref.unit.npages;
+		first_row += (uint64) ref.unit.span * index / ref.unit.npages;
+		if (end_row == first_row)
+			return false;
+	}
 	reader->low = first_row;
 	reader->high = end_row;
 	es_reader_seek(reader, first_row);
 	return true;
-}
-
-/* ----------------------------------------------------------------
- * EsFetch
- * ----------------------------------------------------------------
- */
-
-void
-es_fetch_begin(EsFetch *fetch, Relation rel)
-{
-	memset(fetch, 0, sizeof(EsFetch));
-	fetch->rel = rel;
-	fetch->block = InvalidBlockNumber;
-}
-
-Buffer
-es_fetch_lock_page(EsFetch *fetch, uint64 row, int mode)
-{
-	for (;;)
-	{
-		Buffer		buffer;
-		Page		page;
-		uint32		index;
-
-		CHECK_FOR_INTERRUPTS();
-
-		/* the page that was used last */
-		if (fetch->have_unit && BlockNumberIsValid(fetch->block) &&
-			row >= fetch->page_first &&
-			row < fetch->page_first + fetch->page_nrows)
-		{
-			buffer = es_tail_read(fetch->rel, &fetch->at, fetch->index, NULL,
-								  mode);
-			if (BufferIsValid(buffer))
-				return buffer;
-		}
-
-		fetch->block = InvalidBlockNumber;
-		fetch->have_unit = es_directory_lookup(fetch->rel, row, true,
-											   &fetch->at);
-		if (!fetch->have_unit || row < fetch->at.unit.first_row)
-			return InvalidBuffer;
-		buffer = find_page(fetch->rel, &fetch->at, row, NULL, mode, &index);
-		if (!BufferIsValid(buffer))
-			continue;
-
-		page = BufferGetPage(buffer);
-		fetch->block = fetch->at.unit.start + index;
-		fetch->index = index;
-		fetch->page_first = EsPageGetSpecial(page)->first_row;
-		fetch->page_nrows = PageGetMaxOffsetNumber(page);
-		if (row >= fetch->page_first + fetch->page_nrows)
-		{
-			/* beyond the end of the open run */
-			UnlockReleaseBuffer(buffer);
-			return InvalidBuffer;
-		}
-		return buffer;
-	}
-}
-
-/*
- * Point "tuple" at row "row" of its locked page; false: nobody has that number.
- */
-static bool
-point_at_row(EsFetch *fetch, Buffer buffer, uint64 row, HeapTuple tuple)
-{
-	Page		page = BufferGetPage(buffer);
-	ItemId		item;
-
-	item = PageGetItemId(page, row - EsPageGetSpecial(page)->first_row + 1);
-	if (!ItemIdIsUsed(item))
-		return false;
-	if (!es_item_is_sound(page, item))
-		es_report_corruption(fetch->rel, BufferGetBlockNumber(buffer),
-							 "The line pointer of row " UINT64_FORMAT
-							 " points outside the tuples", row);
-	tuple->t_data = (HeapTupleHeader) PageGetItem(page, item);
-	tuple->t_len = ItemIdGetLength(item);
-	tuple->t_tableOid = RelationGetRelid(fetch->rel);
-	es_row_to_tid(row, &tuple->t_self);
-	return true;
-}
-
-/*
- * A row that no page holds: has its number been drawn?  Then nobody will ever
- * have it.
- */
-static bool
-has_passed(Relation rel, uint64 row)
-{
-	return row >= ES_FIRST_ROW && row < es_store_end_row(rel);
-}
-
-HeapTuple
-es_fetch_row(EsFetch *fetch, uint64 row, Snapshot snapshot, bool *dead)
-{
-	Buffer		buffer = InvalidBuffer;
-	HeapTupleData tuple;
-	HeapTuple	result = NULL;
-	bool		visible;
-
-	if (dead != NULL)
-		*dead = false;
-	if (row >= ES_FIRST_ROW && row <= ES_MAX_ROW)
-		buffer = es_fetch_lock_page(fetch, row, BUFFER_LOCK_SHARE);
-	if (!BufferIsValid(buffer))
-	{
-		if (dead != NULL)
-			*dead = has_passed(fetch->rel, row);
-		return NULL;
-	}
-	if (!point_at_row(fetch, buffer, row, &tuple))
-	{
-		UnlockReleaseBuffer(buffer);
-		if (dead != NULL)
-			*dead = true;
-		return NULL;
-	}
-
-	visible = HeapTupleSatisfiesVisibility(&tuple, snapshot, buffer);
-	HeapCheckForSerializableConflictOut(visible, fetch->rel, &tuple, buffer,
-										snapshot);
-	if (visible)
-		result = heap_copytuple(&tuple);
-	else if (dead != NULL)
-		*dead = HeapTupleIsSurelyDead(&tuple, GlobalVisTestFor(fetch->rel));
-	UnlockReleaseBuffer(buffer);
-	return result;
-}
-
-TM_Result
-es_fetch_for_lock(EsFetch *fetch, uint64 row, CommandId cid, HeapTuple *tuple)
-{
-	Buffer		buffer = InvalidBuffer;
-	HeapTupleData found;
-	TM_Result	result = TM_Invisible;
-
-	*tuple = NULL;
-	if (row >= ES_FIRST_ROW && row <= ES_MAX_ROW)
-		buffer = es_fetch_lock_page(fetch, row, BUFFER_LOCK_SHARE);
-	if (!BufferIsValid(buffer))
-		return TM_Invisible;
-	if (point_at_row(fetch, buffer, row, &found))
-	{
-		result = HeapTupleSatisfiesUpdate(&found, cid, buffer);
-		*tuple = heap_copytuple(&found);
-	}
-	UnlockReleaseBuffer(buffer);
-	return result;
-}
-
-bool
-es_fetch_is_dead(EsFetch *fetch, uint64 row)
-{
-	Buffer		buffer = InvalidBuffer;
-	HeapTupleData tuple;
-	bool		dead = false;
-
-	if (row >= ES_FIRST_ROW && row <= ES_MAX_ROW)
-		buffer = es_fetch_lock_page(fetch, row, BUFFER_LOCK_SHARE);
-	if (!BufferIsValid(buffer))
-		return has_passed(fetch->rel, row);
-	if (point_at_row(fetch, buffer, row, &tuple))
-		dead = HeapTupleIsSurelyDead(&tuple, GlobalVisTestFor(fetch->rel));
-	else
-		dead = true;
-	UnlockReleaseBuffer(buffer);
-	return dead;
 }

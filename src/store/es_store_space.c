@@ -96,6 +96,25 @@ es_space_choose(const EsMetaData *meta, BlockNumber near, uint32 len)
 	return best;
 }
 
+EsExtent
+es_space_choose_whole(const EsMetaData *meta, uint32 len)
+{
+	EsExtent	extent;
+
+	/* the first that is large enough: so the end of the file becomes free */
+	extent.start = meta->alloc_end;
+	extent.len = len;
+	for (uint32 i = 0; i < meta->nfree; i++)
+	{
+		if (meta->free[i].len >= len)
+		{
+			extent.start = meta->free[i].start;
+			break;
+		}
+	}
+	return extent;
+}
+
 void
 es_space_take(EsMeta meta, EsExtent extent)
 {

@@ -305,7 +305,7 @@ advance(Relation rel, BlockNumber seen, uint64 given_row, bool keep,
 			continue;
 		}
 		if (es_directory_is_full(meta))
-			es_directory_flush(rel, metabuf);
+			es_directory_flush(rel, metabuf, ES_FLUSH_UNITS);
 
 		next_row = meta->next_row;
 		run_first = next_row;
@@ -402,7 +402,7 @@ es_tail_close_run(Relation rel, BlockNumber block)
 				UnlockReleaseBuffer(metabuf);
 				continue;
 			}
-			es_directory_flush(rel, metabuf);
+			es_directory_flush(rel, metabuf, ES_FLUSH_UNITS);
 		}
 
 		oldbuf = es_page_read(rel, block, NULL, BUFFER_LOCK_EXCLUSIVE);
@@ -774,6 +774,7 @@ es_store_finish_speculative(Relation rel, uint64 row, bool confirm)
 	buffer = es_fetch_lock_page(&fetch, row, BUFFER_LOCK_EXCLUSIVE);
 	if (!BufferIsValid(buffer))
 		elog(ERROR, "speculative row " UINT64_FORMAT " is gone", row);
+	Assert(fetch.batch == NULL);
 	page = BufferGetPage(buffer);
 	item = PageGetItemId(page, row - EsPageGetSpecial(page)->first_row + 1);
 	if (!ItemIdIsNormal(item) || !es_item_is_sound(page, item))

@@ -234,6 +234,13 @@ vacuum_unit(Relation rel, EsUnitRef *ref, uint64 end_row,
 	uint64		aborted = 0;
 	bool		complete = true;
 
+	/* the rows of a batch are committed, and their transactions never wrap */
+	if (ref->unit.kind == ES_UNIT_BATCH)
+	{
+		result->live_rows += ref->unit.nrows;
+		return ref->unit.first_row + ref->unit.span;
+	}
+
 	for (uint32 i = 0; i < ref->unit.npages; i++)
 	{
 		PageCounts	counts;
@@ -401,6 +408,7 @@ es_store_vacuum(Relation rel, TransactionId oldest_xmin,
 	EsSizes		sizes;
 
 	memset(result, 0, sizeof(EsVacuumResult));
+	es_store_drop_pending(rel);
 	while (row != 0 && row < end_row &&
 		   es_directory_lookup(rel, row, true, &ref))
 	{

@@ -38,55 +38,8 @@
 
 #include "format/es_format_check.h"
 #include "store/es_store_internal.h"
+#include "store/es_store_verify_internal.h"
 
-typedef enum EsXidStatus
-{
-	XID_RUNNING,
-	XID_COMMITTED,
-	XID_ABORTED
-} EsXidStatus;
-
-typedef struct EsVerify
-{
-	Relation	rel;
-	EsVerifyReport report;
-	void	   *arg;
-	BufferAccessStrategy strategy;
-
-	/* one moment of the table */
-	EsMetaData	meta;
-	bool		have_current;	/* "current" holds the current page */
-	PGAlignedBlock current;
-	uint64		bound;			/* units from this row on are not in the tree */
-
-	/* what was found so far */
-	BlockNumber nblocks;		/* length of the file, as last seen */
-	BlockNumber nused;			/* bits of "used": its length at the begin */
-	uint8	   *used;			/* one bit a block */
-	uint64		end_row;		/* where the unit seen last ends */
-	uint64		rows;
-	uint64		unit_blocks;
-	uint64		dir_blocks;
-	BlockNumber last_leaf;
-	BlockNumber last_inner;
-	bool		incomplete;		/* part of the directory was not seen */
-
-	/* for rows */
-	TransactionId next_xid;
-	TransactionId known_xid;	/* decided, with this status */
-	EsXidStatus known_status;
-	Datum	   *values;
-	bool	   *isnull;
-
-	PGAlignedBlock page;		/* the tail page at hand */
-	PGAlignedBlock again;		/* to look at something once more */
-	char		message[256];	/* of a problem */
-} EsVerify;
-
-static void complain(EsVerify *v, BlockNumber block, uint64 row,
-					 const char *rule, const char *problem,...)
-			pg_attribute_printf(5, 6);
-static bool copy_block(EsVerify *v, BlockNumber block, Page copy);
 static bool table_changed(EsVerify *v);
 static bool copy_metapage(EsVerify *v);
 static bool copy_never_written(EsVerify *v, Page page);
@@ -95,15 +48,13 @@ static bool use_blocks(EsVerify *v, BlockNumber start, uint32 len,
 static void check_directory(EsVerify *v, BlockNumber block, uint32 level,
 							uint64 low, uint64 high);
 static void check_unit(EsVerify *v, const EsUnit *unit, BlockNumber listed_in);
+static void check_batch(EsVerify *v, const EsUnit *unit);
 static void check_open_run(EsVerify *v);
 static void check_run(EsVerify *v, const EsUnit *unit, bool open);
 static void check_free_space(EsVerify *v);
 static void check_counters(EsVerify *v);
 static bool check_tail_page(EsVerify *v, Page page, BlockNumber block,
 							const EsUnit *unit, uint32 index, bool current);
-static void check_rows(EsVerify *v, Page page, BlockNumber block);
-static const char *check_row(EsVerify *v, Page page, OffsetNumber offset,
-							 const char **rule);
 
 void
 es_store_verify(Relation rel, EsVerifyReport report, void *arg)
@@ -125,7 +76,7 @@ es_store_verify(Relation rel, EsVerifyReport report, void *arg)
 		/* the file only grows, so all that the copy speaks of is below this */
 		v->nused = v->nblocks = smgrnblocks(RelationGetSmgr(rel), MAIN_FORKNUM);
 		if (meta->alloc_end > (uint64) v->nblocks + ES_MAX_MISSING_BLOCKS)
-			complain(v, ES_META_BLOCK, 0, "space",
+			es_verify_complain(v, ES_META_BLOCK, 0, "space",
 					 "Free space begins at block %u, far beyond the file's end", meta->alloc_end);
 		v->used = palloc_extended(v->nused / BITS_PER_BYTE + 1,
 								  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
@@ -150,8 +101,8 @@ es_store_verify(Relation rel, EsVerifyReport report, void *arg)
 	pfree(v);
 }
 
-static void
-complain(EsVerify *v, BlockNumber block, uint64 row, const char *rule,
+void
+es_verify_complain(EsVerify *v, BlockNumber block, uint64 row, const char *rule,
 		 const char *problem,...)
 {
 	char		message[512];
@@ -178,35 +129,21 @@ is_damage(int sqlerrcode)
 }
 
 /*
- * Copy a block.  false: it cannot be read, which was reported.
+ * Do what reads the table, in a subtransaction.  Returns the error that says that
+ * something is damaged, if there was one.
  */
-static bool
-copy_block(EsVerify *v, BlockNumber block, Page copy)
+static ErrorData *
+try_to_read(EsVerify *v, void (*work) (EsVerify *v, void *arg), void *arg)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
 	ErrorData  *volatile error = NULL;
 
-	CHECK_FOR_INTERRUPTS();
-	if (block >= v->nblocks)
-		v->nblocks = smgrnblocks(RelationGetSmgr(v->rel), MAIN_FORKNUM);
-	if (block >= v->nblocks)
-	{
-		complain(v, block, 0, "page read",
-				 "The file ends at block %u", v->nblocks);
-		return false;
-	}
-
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		Buffer		buffer = ReadBufferExtended(v->rel, MAIN_FORKNUM, block,
-												RBM_NORMAL, v->strategy);
-
-		LockBuffer(buffer, BUFFER_LOCK_SHARE);
-		memcpy(copy, BufferGetPage(buffer), BLCKSZ);
-		UnlockReleaseBuffer(buffer);
+		work(v, arg);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -220,11 +157,55 @@ copy_block(EsVerify *v, BlockNumber block, Page copy)
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
 
+	if (error != NULL && !is_damage(error->sqlerrcode))
+		ReThrowError(error);
+	return error;
+}
+
+/* what read_block is asked with */
+typedef struct CopyArg
+{
+	BlockNumber block;
+	Page		copy;
+} CopyArg;
+
+static void
+read_block(EsVerify *v, void *arg)
+{
+	CopyArg    *what = (CopyArg *) arg;
+	Buffer		buffer = ReadBufferExtended(v->rel, MAIN_FORKNUM, what->block,
+											RBM_NORMAL, v->strategy);
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	memcpy(what->copy, BufferGetPage(buffer), BLCKSZ);
+	UnlockReleaseBuffer(buffer);
+}
+
+/*
+ * Copy a block.  false: it cannot be read, which was reported.
+ */
+bool
+es_verify_copy_block(EsVerify *v, BlockNumber block, Page copy)
+{
+	CopyArg		arg;
+	ErrorData  *error;
+
+	CHECK_FOR_INTERRUPTS();
+	if (block >= v->nblocks)
+		v->nblocks = smgrnblocks(RelationGetSmgr(v->rel), MAIN_FORKNUM);
+	if (block >= v->nblocks)
+	{
+		es_verify_complain(v, block, 0, "page read",
+				 "The file ends at block %u", v->nblocks);
+		return false;
+	}
+
+	arg.block = block;
+	arg.copy = copy;
+	error = try_to_read(v, read_block, &arg);
 	if (error == NULL)
 		return true;
-	if (!is_damage(error->sqlerrcode))
-		ReThrowError(error);
-	complain(v, block, 0, "page read", "%s", error->message);
+	es_verify_complain(v, block, 0, "page read", "%s", error->message);
 	FreeErrorData(error);
 	return false;
 }
@@ -236,7 +217,7 @@ copy_block(EsVerify *v, BlockNumber block, Page copy)
 static bool
 table_changed(EsVerify *v)
 {
-	return copy_block(v, ES_META_BLOCK, v->again.data) &&
+	return es_verify_copy_block(v, ES_META_BLOCK, v->again.data) &&
 		EsPageGetMeta(v->again.data)->gen != v->meta.gen;
 }
 
@@ -256,7 +237,7 @@ copy_metapage(EsVerify *v)
 	{
 		const char *problem;
 
-		if (!copy_block(v, ES_META_BLOCK, page))
+		if (!es_verify_copy_block(v, ES_META_BLOCK, page))
 			return false;
 		if (PageIsNew(page))
 		{
@@ -269,7 +250,7 @@ copy_metapage(EsVerify *v)
 			problem = es_meta_check(page);
 		if (problem != NULL)
 		{
-			complain(v, ES_META_BLOCK, 0, "metapage", "%s", problem);
+			es_verify_complain(v, ES_META_BLOCK, 0, "metapage", "%s", problem);
 			return false;
 		}
 		if (!first &&
@@ -284,7 +265,7 @@ copy_metapage(EsVerify *v)
 		v->meta = *EsPageGetMeta(page);
 		if (v->meta.open.npages == 0)
 			return true;
-		v->have_current = copy_block(v, v->meta.open.current_block,
+		v->have_current = es_verify_copy_block(v, v->meta.open.current_block,
 									 v->current.data);
 		if (!v->have_current)
 			return true;
@@ -300,11 +281,11 @@ copy_never_written(EsVerify *v, Page page)
 {
 	for (BlockNumber block = 1; block < v->nblocks; block++)
 	{
-		if (!copy_block(v, block, page) || PageIsNew(page))
+		if (!es_verify_copy_block(v, block, page) || PageIsNew(page))
 			continue;
-		if (copy_block(v, ES_META_BLOCK, page) && !PageIsNew(page))
+		if (es_verify_copy_block(v, ES_META_BLOCK, page) && !PageIsNew(page))
 			return true;
-		complain(v, ES_META_BLOCK, 0, "metapage",
+		es_verify_complain(v, ES_META_BLOCK, 0, "metapage",
 				 "Block 0 was never written, but block %u was", block);
 		break;
 	}
@@ -328,7 +309,7 @@ use_blocks(EsVerify *v, BlockNumber start, uint32 len, BlockNumber listed_in,
 
 	if ((uint64) start + len > v->meta.alloc_end)
 	{
-		complain(v, listed_in, 0, "space",
+		es_verify_complain(v, listed_in, 0, "space",
 				 "Blocks %u to %u, listed as %s, lie beyond block %u, where free space begins",
 				 start, start + len - 1, what, v->meta.alloc_end);
 		return false;
@@ -344,7 +325,7 @@ use_blocks(EsVerify *v, BlockNumber start, uint32 len, BlockNumber listed_in,
 		v->used[block / BITS_PER_BYTE] |= bit;
 	}
 	if (twice != InvalidBlockNumber)
-		complain(v, listed_in, 0, "space",
+		es_verify_complain(v, listed_in, 0, "space",
 				 "Block %u, listed as %s, is in use already", twice, what);
 	return twice == InvalidBlockNumber;
 }
@@ -364,7 +345,7 @@ check_free_space(EsVerify *v)
 		const EsExtent *f = &meta->free[i];
 
 		if (f->len == 0 || f->start < end)
-			complain(v, ES_META_BLOCK, 0, "free space",
+			es_verify_complain(v, ES_META_BLOCK, 0, "free space",
 					 "Free extent %u (block %u, length %u) is empty or out of order",
 					 i, f->start, f->len);
 		end = Max(end, (uint64) f->start + f->len);
@@ -373,13 +354,16 @@ check_free_space(EsVerify *v)
 		if (meta->reserve.len > 0 &&
 			meta->reserve.start < (uint64) f->start + f->len &&
 			f->start < (uint64) meta->reserve.start + meta->reserve.len)
-			complain(v, ES_META_BLOCK, 0, "free space",
+			es_verify_complain(v, ES_META_BLOCK, 0, "free space",
 					 "The reserve (block %u, length %u) overlaps free extent %u",
 					 meta->reserve.start, meta->reserve.len, i);
 	}
 	if (meta->reserve.len > 0)
 		(void) use_blocks(v, meta->reserve.start, meta->reserve.len,
 						  ES_META_BLOCK, "reserved");
+	for (uint32 i = 0; i < meta->npending; i++)
+		(void) use_blocks(v, meta->pending[i].start, meta->pending[i].len,
+						  ES_META_BLOCK, "pending");
 }
 
 /*
@@ -392,7 +376,7 @@ check_counters(EsVerify *v)
 	const EsCounters *c = &meta->counters;
 
 	if (c->holes > c->rows)
-		complain(v, ES_META_BLOCK, 0, "counters",
+		es_verify_complain(v, ES_META_BLOCK, 0, "counters",
 				 "Of " UINT64_FORMAT " rows " UINT64_FORMAT " are counted as aborted",
 				 c->rows, c->holes);
 	if (v->incomplete ||
@@ -403,23 +387,23 @@ check_counters(EsVerify *v)
 		return;
 
 	if (v->rows != c->rows)
-		complain(v, ES_META_BLOCK, 0, "counters",
+		es_verify_complain(v, ES_META_BLOCK, 0, "counters",
 				 "Closed units have " UINT64_FORMAT " rows, " UINT64_FORMAT " are counted",
 				 v->rows, c->rows);
 	if (v->unit_blocks != c->unit_blocks)
-		complain(v, ES_META_BLOCK, 0, "counters",
+		es_verify_complain(v, ES_META_BLOCK, 0, "counters",
 				 "Closed units have " UINT64_FORMAT " blocks, %u are counted",
 				 v->unit_blocks, c->unit_blocks);
 	if (v->dir_blocks != c->dir_blocks)
-		complain(v, ES_META_BLOCK, 0, "counters",
+		es_verify_complain(v, ES_META_BLOCK, 0, "counters",
 				 "The directory has " UINT64_FORMAT " pages, %u are counted",
 				 v->dir_blocks, c->dir_blocks);
 	if (v->last_leaf != meta->last_leaf)
-		complain(v, ES_META_BLOCK, 0, "directory",
+		es_verify_complain(v, ES_META_BLOCK, 0, "directory",
 				 "The last leaf is block %u, not %u",
 				 v->last_leaf, meta->last_leaf);
 	if (v->last_inner != meta->last_inner)
-		complain(v, ES_META_BLOCK, 0, "directory",
+		es_verify_complain(v, ES_META_BLOCK, 0, "directory",
 				 "The last of the lowest inner pages is block %u, not %u",
 				 v->last_inner, meta->last_inner);
 }
@@ -474,13 +458,13 @@ check_directory(EsVerify *v, BlockNumber block, uint32 level,
 	}
 
 	page = palloc(BLCKSZ);
-	if (!copy_block(v, block, page))
+	if (!es_verify_copy_block(v, block, page))
 		v->incomplete = true;
 	else if ((problem = directory_problem(v, page, level, low, high)) != NULL)
 	{
 		v->incomplete = true;
 		if (!table_changed(v))
-			complain(v, block, 0, "directory", "%s", problem);
+			es_verify_complain(v, block, 0, "directory", "%s", problem);
 	}
 	else if (level == 1)
 	{
@@ -511,13 +495,13 @@ check_unit(EsVerify *v, const EsUnit *unit, BlockNumber listed_in)
 	char		what[64];
 
 	if (unit->first_row < v->end_row)
-		complain(v, listed_in, unit->first_row, "unit order",
+		es_verify_complain(v, listed_in, unit->first_row, "unit order",
 				 "Unit " UINT64_FORMAT " begins at row " UINT64_FORMAT
 				 ", the one before it ends at row " UINT64_FORMAT,
 				 unit->unit_id, unit->first_row, v->end_row);
 	v->end_row = Max(v->end_row, unit->first_row + unit->span);
 	if (unit->unit_id == 0 || unit->unit_id >= v->meta.next_unit_id)
-		complain(v, listed_in, unit->first_row, "unit id",
+		es_verify_complain(v, listed_in, unit->first_row, "unit id",
 				 "Unit " UINT64_FORMAT " was never made: the next one is "
 				 UINT64_FORMAT,
 				 unit->unit_id, v->meta.next_unit_id);
@@ -526,7 +510,84 @@ check_unit(EsVerify *v, const EsUnit *unit, BlockNumber listed_in)
 
 	snprintf(what, sizeof(what), "unit " UINT64_FORMAT, unit->unit_id);
 	(void) use_blocks(v, unit->start, unit->npages, listed_in, what);
-	check_run(v, unit, false);
+	if (unit->kind == ES_UNIT_BATCH)
+		check_batch(v, unit);
+	else
+		check_run(v, unit, false);
+}
+
+/* ----------------------------------------------------------------
+ * Batches
+ * ----------------------------------------------------------------
+ */
+
+/* problems of a batch, before they are reported */
+typedef struct BatchProblems
+{
+	EsVerify   *v;
+	const EsUnit *unit;
+	MemoryContext context;
+	List	   *rules;
+	List	   *texts;
+} BatchProblems;
+
+static void
+note_problem(void *arg, const char *rule, const char *problem)
+{
+	BatchProblems *problems = (BatchProblems *) arg;
+	MemoryContext old = MemoryContextSwitchTo(problems->context);
+
+	problems->rules = lappend(problems->rules, pstrdup(rule));
+	problems->texts = lappend(problems->texts, pstrdup(problem));
+	MemoryContextSwitchTo(old);
+}
+
+static void
+read_batch(EsVerify *v, void *arg)
+{
+	BatchProblems *problems = (BatchProblems *) arg;
+	EsUnitRef	ref;
+	EsBatch    *batch;
+
+	memset(&ref, 0, sizeof(ref));
+	ref.unit = *problems->unit;
+	ref.gen = v->meta.gen;
+	batch = es_batch_open(v->rel, &ref, v->strategy, CurrentMemoryContext);
+	if (batch == NULL)
+		return;
+	es_batch_verify(batch,
+					U64FromFullTransactionId(ReadNextFullTransactionId()),
+					note_problem, problems);
+	es_batch_close(batch);
+}
+
+/*
+ * A batch, to the last byte.
+ */
+static void
+check_batch(EsVerify *v, const EsUnit *unit)
+{
+	BatchProblems problems;
+	ErrorData  *error;
+	ListCell   *rule;
+	ListCell   *text;
+
+	memset(&problems, 0, sizeof(problems));
+	problems.v = v;
+	problems.unit = unit;
+	problems.context = CurrentMemoryContext;
+	error = try_to_read(v, read_batch, &problems);
+	if ((error != NULL || problems.rules != NIL) && table_changed(v))
+		return;
+	forboth(rule, problems.rules, text, problems.texts)
+		es_verify_complain(v, unit->start, unit->first_row,
+				 (const char *) lfirst(rule), "%s", (char *) lfirst(text));
+	if (error != NULL)
+	{
+		es_verify_complain(v, unit->start, unit->first_row, "batch", "%s",
+				 error->detail != NULL ? error->detail : error->message);
+		FreeErrorData(error);
+	}
 }
 
 /* ----------------------------------------------------------------
@@ -541,14 +602,14 @@ check_open_run(EsVerify *v)
 	EsUnit		unit;
 
 	if (v->end_row > (open->npages > 0 ? open->first_row : v->meta.next_row))
-		complain(v, ES_META_BLOCK, v->end_row, "unit order",
+		es_verify_complain(v, ES_META_BLOCK, v->end_row, "unit order",
 				 "The last unit ends at row " UINT64_FORMAT
 				 ", beyond where new rows begin", v->end_row);
 	if (open->npages == 0)
 		return;
 
 	if (open->unit_id == 0 || open->unit_id >= v->meta.next_unit_id)
-		complain(v, ES_META_BLOCK, open->first_row, "unit id",
+		es_verify_complain(v, ES_META_BLOCK, open->first_row, "unit id",
 				 "The open run is unit " UINT64_FORMAT
 				 ", which was never made: the next one is " UINT64_FORMAT,
 				 open->unit_id, v->meta.next_unit_id);
@@ -577,7 +638,7 @@ check_run(EsVerify *v, const EsUnit *unit, bool open)
 		Page		page = current ? v->current.data : v->page.data;
 		uint64		first_row;
 
-		if (current ? !v->have_current : !copy_block(v, block, page))
+		if (current ? !v->have_current : !es_verify_copy_block(v, block, page))
 		{
 			next_row = 0;
 			continue;
@@ -592,15 +653,15 @@ check_run(EsVerify *v, const EsUnit *unit, bool open)
 
 		first_row = EsPageGetSpecial(page)->first_row;
 		if (next_row != 0 && first_row != next_row)
-			complain(v, block, first_row, "page rows",
+			es_verify_complain(v, block, first_row, "page rows",
 					 "The page begins at row " UINT64_FORMAT
 					 ", not at row " UINT64_FORMAT, first_row, next_row);
 		next_row = es_page_next_row(page);
-		check_rows(v, page, block);
+		es_verify_rows(v, page, block);
 	}
 
 	if (!open && next_row != 0 && next_row != unit->first_row + unit->span)
-		complain(v, unit->start + unit->npages - 1, next_row, "page rows",
+		es_verify_complain(v, unit->start + unit->npages - 1, next_row, "page rows",
 				 "The last page of unit " UINT64_FORMAT " ends at row "
 				 UINT64_FORMAT ", the unit at row " UINT64_FORMAT,
 				 unit->unit_id, next_row, unit->first_row + unit->span);
@@ -620,15 +681,15 @@ check_tail_page(EsVerify *v, Page page, BlockNumber block, const EsUnit *unit,
 	if (problem != NULL)
 	{
 		if (!table_changed(v))
-			complain(v, block, 0, "page header", "%s", problem);
+			es_verify_complain(v, block, 0, "page header", "%s", problem);
 		return false;
 	}
 	special = EsPageGetSpecial(page);
 	if (special->kind != ES_PAGE_TAIL || special->unit_id != unit->unit_id ||
-		special->index_in_unit != index)
+		special->index_in_unit != unit->first_page + index)
 	{
 		if (!table_changed(v))
-			complain(v, block, 0, "page identity",
+			es_verify_complain(v, block, 0, "page identity",
 					 "Expected page %u of unit " UINT64_FORMAT
 					 ", found kind %u, page %u of unit " UINT64_FORMAT,
 					 index, unit->unit_id, special->kind,
@@ -638,206 +699,19 @@ check_tail_page(EsVerify *v, Page page, BlockNumber block, const EsUnit *unit,
 	problem = es_tail_check(page);
 	if (problem != NULL)
 	{
-		complain(v, block, 0, "line pointers", "%s", problem);
+		es_verify_complain(v, block, 0, "line pointers", "%s", problem);
 		return false;
 	}
 
 	if (current && !(special->flags & ES_PAGE_FLAG_CURRENT))
-		complain(v, block, 0, "current page",
+		es_verify_complain(v, block, 0, "current page",
 				 "Rows are to be added to the page, but it is not marked so");
 	if (!current && (special->flags & ES_PAGE_FLAG_CURRENT))
-		complain(v, block, 0, "current page",
+		es_verify_complain(v, block, 0, "current page",
 				 "The page is marked as the one that rows are added to");
 	if ((special->flags & ES_PAGE_FLAG_SETTLED) &&
 		(special->flags & ES_PAGE_FLAG_CURRENT))
-		complain(v, block, 0, "settled page",
+		es_verify_complain(v, block, 0, "settled page",
 				 "Rows are added to a page that is marked as settled");
 	return true;
-}
-
-/* ----------------------------------------------------------------
- * Rows
- * ----------------------------------------------------------------
- */
-
-/*
- * Rows may be confirmed, withdrawn and decided while they are looked at: what
- * is wrong has to be wrong in a second copy too.
- */
-static void
-check_rows(EsVerify *v, Page page, BlockNumber block)
-{
-	uint64		unit_id = EsPageGetSpecial(page)->unit_id;
-	uint64		first_row = EsPageGetSpecial(page)->first_row;
-
-	v->next_xid = ReadNextTransactionId();
-	for (OffsetNumber offset = 1; offset <= PageGetMaxOffsetNumber(page); offset++)
-	{
-		Page		again = v->again.data;
-		const char *rule;
-		const char *problem;
-
-		if (!ItemIdIsUsed(PageGetItemId(page, offset)) ||
-			check_row(v, page, offset, &rule) == NULL)
-			continue;
-
-		if (!copy_block(v, block, again))
-			return;
-		if (es_page_check(again) != NULL ||
-			EsPageGetSpecial(again)->unit_id != unit_id ||
-			es_tail_check(again) != NULL ||
-			offset > PageGetMaxOffsetNumber(again) ||
-			!ItemIdIsUsed(PageGetItemId(again, offset)))
-			return;
-		v->next_xid = ReadNextTransactionId();
-		problem = check_row(v, again, offset, &rule);
-		if (problem != NULL)
-			complain(v, block, first_row + offset - 1, rule, "%s", problem);
-	}
-}
-
-/*
- * Its status, after TransactionIdIsInProgress was asked, as always in this
- * order.  A transaction that is over stays what it is, so that is remembered.
- */
-static EsXidStatus
-xid_status(EsVerify *v, TransactionId xid)
-{
-	if (TransactionIdIsValid(v->known_xid) &&
-		TransactionIdEquals(xid, v->known_xid))
-		return v->known_status;
-	if (TransactionIdIsCurrentTransactionId(xid) ||
-		TransactionIdIsInProgress(xid))
-		return XID_RUNNING;
-	v->known_status = TransactionIdDidCommit(xid) ? XID_COMMITTED : XID_ABORTED;
-	v->known_xid = xid;
-	return v->known_status;
-}
-
-/*
- * xmin, unless the row is frozen or was taken back for good.
- */
-static const char *
-check_xmin(EsVerify *v, HeapTupleHeader tuple)
-{
-	TransactionId xmin = HeapTupleHeaderGetRawXmin(tuple);
-	TransactionId frozen = v->rel->rd_rel->relfrozenxid;
-	EsXidStatus status;
-
-	if (es_tuple_is_settled(tuple))
-		return NULL;
-
-	snprintf(v->message, sizeof(v->message), "Transaction %u ", xmin);
-	if (!TransactionIdIsNormal(xmin))
-		return strcat(v->message, "never inserts rows");
-	if (!TransactionIdPrecedes(xmin, v->next_xid))
-		return strcat(v->message, "has not begun yet");
-	if (TransactionIdIsNormal(frozen) && TransactionIdPrecedes(xmin, frozen))
-		return strcat(v->message, "is older than the table's relfrozenxid");
-
-	status = xid_status(v, xmin);
-	if (HeapTupleHeaderXminCommitted(tuple) && status != XID_COMMITTED)
-		return strcat(v->message, "is marked as committed, but is not");
-	if (HeapTupleHeaderXminInvalid(tuple) && status == XID_COMMITTED)
-		return strcat(v->message, "is marked as aborted, but committed");
-	if (HeapTupleHeaderIsSpeculative(tuple) && status == XID_COMMITTED)
-		return strcat(v->message, "committed, but the row was not confirmed");
-	return NULL;
-}
-
-/*
- * Values out of line: do they point into the table's own toast table?
- */
-static const char *
-check_toast(EsVerify *v, HeapTuple tuple)
-{
-	TupleDesc	desc = v->rel->rd_att;
-	int			natts = HeapTupleHeaderGetNatts(tuple->t_data);
-
-	if (!HeapTupleHasExternal(tuple))
-		return NULL;
-	heap_deform_tuple(tuple, desc, v->values, v->isnull);
-	for (int i = 0; i < natts; i++)
-	{
-		struct varatt_external toast;
-		struct varlena *value;
-
-		if (v->isnull[i] || TupleDescAttr(desc, i)->attlen != -1)
-			continue;
-		value = (struct varlena *) DatumGetPointer(v->values[i]);
-		if (!VARATT_IS_EXTERNAL_ONDISK(value))
-			continue;
-		VARATT_EXTERNAL_GET_POINTER(toast, value);
-		if (toast.va_toastrelid != v->rel->rd_rel->reltoastrelid)
-			snprintf(v->message, sizeof(v->message),
-					 "Column %d is in toast table %u, the table's is %u",
-					 i + 1, toast.va_toastrelid,
-					 v->rel->rd_rel->reltoastrelid);
-		else if (!OidIsValid(toast.va_valueid) ||
-				 toast.va_rawsize < VARHDRSZ ||
-				 (int64) VARATT_EXTERNAL_GET_EXTSIZE(toast) >
-				 toast.va_rawsize - VARHDRSZ)
-			snprintf(v->message, sizeof(v->message),
-					 "Column %d points to an impossible toast value", i + 1);
-		else
-			continue;
-		return v->message;
-	}
-	return NULL;
-}
-
-/*
- * A row of a page whose line pointers are sound.  NULL: sound; else what is wrong,
- * and the rule.  Stops at the first, since others may follow from it.
- */
-static const char *
-check_row(EsVerify *v, Page page, OffsetNumber offset, const char **rule)
-{
-	ItemId		item = PageGetItemId(page, offset);
-	EsPageSpecial special = EsPageGetSpecial(page);
-	HeapTupleData tuple;
-	HeapTupleHeader header = (HeapTupleHeader) PageGetItem(page, item);
-	const char *problem;
-
-	tuple.t_data = header;
-	tuple.t_len = ItemIdGetLength(item);
-	tuple.t_tableOid = RelationGetRelid(v->rel);
-	es_row_to_tid(special->first_row + offset - 1, &tuple.t_self);
-
-	*rule = "tuple";
-	problem = es_tuple_check(header, tuple.t_len, v->rel->rd_att);
-	if (problem != NULL)
-		return es_row_is_aborted(header) ? NULL : problem;
-
-	*rule = "tuple id";
-	if (!es_tuple_has_row(header, special->first_row + offset - 1))
-	{
-		snprintf(v->message, sizeof(v->message),
-				 "The row is marked as (%u,%u), its number is that of (%u,%u)",
-				 ItemPointerGetBlockNumberNoCheck(&header->t_ctid),
-				 ItemPointerGetOffsetNumberNoCheck(&header->t_ctid),
-				 ItemPointerGetBlockNumberNoCheck(&tuple.t_self),
-				 ItemPointerGetOffsetNumberNoCheck(&tuple.t_self));
-		return v->message;
-	}
-
-	*rule = "xmin";
-	problem = check_xmin(v, header);
-	if (problem != NULL)
-		return problem;
-
-	*rule = "settled page";
-	if ((special->flags & ES_PAGE_FLAG_SETTLED) && !es_tuple_is_settled(header))
-		return "The row is neither frozen nor taken back, on a page that is marked as settled";
-
-	*rule = "xmax";
-	if (TransactionIdIsValid(HeapTupleHeaderGetRawXmax(header)))
-		return "The row has an xmax";
-	if (!es_tuple_is_untouched(header))
-		return "The row has flags of an update, a deletion or a lock";
-
-	*rule = "toast";
-	if (HeapTupleHeaderXminInvalid(header))
-		return NULL;
-	return check_toast(v, &tuple);
 }

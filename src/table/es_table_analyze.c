@@ -114,7 +114,7 @@ es_table_scan_analyze_next_tuple(TableScanDesc sscan,
 	{
 		if (count_row(tuple, verdict, liverows, deadrows))
 		{
-			es_table_store_tuple(tuple, slot, false);
+			es_table_scan_store(scan, slot);
 			return true;
 		}
 	}

@@ -70,6 +70,14 @@ es_table_scan_reset_bitmap(EsScanDesc *scan)
 	scan->bitmap->noffsets = 0;
 }
 
+void
+es_table_scan_end_bitmap(EsScanDesc *scan)
+{
+	es_fetch_end(&scan->bitmap->fetch);
+	pfree(scan->bitmap);
+	scan->bitmap = NULL;
+}
+
 #if ES_HAS_BITMAP_NEXT_BLOCK
 
 bool
@@ -248,13 +256,15 @@ walk_to_next_row(EsScanDesc *scan, TupleTableSlot *slot)
 
 	while (scan->reader->position < bitmap->high)
 	{
-		HeapTuple	tuple = es_table_scan_next_row(scan, true, NULL);
+		ItemPointerData tid;
 
-		if (tuple == NULL || es_tid_to_row(&tuple->t_self) >= bitmap->high)
+		if (!es_table_scan_step(scan, true, NULL) ||
+			scan->reader->row >= bitmap->high)
 			return false;
+		es_row_to_tid(scan->reader->row, &tid);
 		if (bitmap->noffsets > 0)
 		{
-			OffsetNumber offset = ItemPointerGetOffsetNumber(&tuple->t_self);
+			OffsetNumber offset = ItemPointerGetOffsetNumber(&tid);
 
 			while (bitmap->next < bitmap->noffsets &&
 				   bitmap->offsets[bitmap->next] < offset)
@@ -264,10 +274,9 @@ walk_to_next_row(EsScanDesc *scan, TupleTableSlot *slot)
 			if (bitmap->offsets[bitmap->next] != offset)
 				continue;
 		}
-		PredicateLockTID(scan->base.rs_rd, &tuple->t_self,
-						 scan->base.rs_snapshot,
-						 HeapTupleHeaderGetXmin(tuple->t_data));
-		es_table_store_tuple(tuple, slot, false);
+		PredicateLockTID(scan->base.rs_rd, &tid, scan->base.rs_snapshot,
+						 es_reader_xmin(scan->reader));
+		es_table_scan_store(scan, slot);
 		return true;
 	}
 	return false;

@@ -122,7 +122,7 @@ static bool
 make_entry(EsEntryMaker *maker, HeapTuple tuple)
 {
 	MemoryContextReset(maker->econtext->ecxt_per_tuple_memory);
-	ExecStoreHeapTuple(tuple, maker->slot, false);
+	es_slot_store_tuple(maker->slot, tuple, false);
 	if (maker->predicate != NULL &&
 		!ExecQual(maker->predicate, maker->econtext))
 		return false;

@@ -47,12 +47,13 @@ PG_FUNCTION_INFO_V1(eventstore_table_handler);
  */
 
 /*
- * Rows leave the storage as heap tuples that no buffer holds.
+ * Rows leave the storage as heap tuples that no buffer holds, or as rows of
+ * batches whose columns are decoded one by one.
  */
 static const TupleTableSlotOps *
 slot_callbacks(Relation rel)
 {
-	return &TTSOpsHeapTuple;
+	return &es_slot_ops;
 }
 
 /* ----------------------------------------------------------------
@@ -153,8 +154,13 @@ expected_rows(Relation rel, const EsSizes *sizes)
 	if (analyzed < 0 || seen == 0 || sizes->blocks == 0 ||
 		es_table_counts_tid_blocks(rel))
 		return rows;
-	if (now <= seen)
-		return Min(rows, analyzed * now / seen);
+
+
+	/* a file that became shorter was compacted, and aborted rows are gone */
+	if (now < seen)
+		return rows;
+	if (now == seen)
+		return Min(rows, analyzed);
 	return Min(rows, analyzed + (now - seen) * (rows / sizes->blocks));
 }
 

@@ -83,7 +83,11 @@ es_table_index_fetch_end(IndexFetchTableData *data)
 	EsIndexFetch *fetch = (EsIndexFetch *) data;
 
 	if (fetch->reader != NULL)
+	{
+		es_reader_end(fetch->reader);
 		pfree(fetch->reader);
+	}
+	es_fetch_end(&fetch->fetch);
 	pfree(fetch);
 }
 
@@ -121,7 +125,6 @@ fetch_from_copy(EsIndexFetch *fetch, uint64 row, Snapshot snapshot,
 {
 	EsFetch    *last = &fetch->fetch;
 	EsReader   *reader;
-	HeapTuple	tuple;
 
 	if (!BlockNumberIsValid(last->block) || row < last->page_first ||
 		row >= last->page_first + last->page_nrows)
@@ -143,13 +146,12 @@ fetch_from_copy(EsIndexFetch *fetch, uint64 row, Snapshot snapshot,
 	}
 	if (reader->position != row)
 		es_reader_seek(reader, row);
-	tuple = es_reader_next(reader, true, NULL);
-	if (tuple == NULL || es_tid_to_row(&tuple->t_self) != row)
+	if (!es_reader_step(reader, true, NULL) || reader->row != row)
 	{
 		fetch->nsame = 0;
 		return false;
 	}
-	es_table_store_tuple(tuple, slot, false);
+	es_slot_store_tuple(slot, es_reader_tuple(reader), false);
 	return true;
 }
 
@@ -179,16 +181,30 @@ es_table_fetch_into_slot(EsFetch *fetch, uint64 row, Snapshot snapshot,
 	MemoryContext old;
 	HeapTuple	tuple;
 
+	uint32		index;
+
 	/* the slot is to own the copy */
 	old = MemoryContextSwitchTo(slot->tts_mcxt);
-	tuple = es_fetch_row(fetch, row, snapshot, dead);
+	tuple = es_fetch_row_lazily(fetch, row, snapshot, dead, &index);
 	MemoryContextSwitchTo(old);
-	if (tuple == NULL)
+	if (tuple == NULL && index == ES_NOT_IN_BATCH)
 		return false;
 
+	if (tuple == NULL)
+	{
+		ItemPointerData tid;
+		uint64		xid = es_batch_xid(fetch->batch, index);
+
+		es_row_to_tid(row, &tid);
+		PredicateLockTID(fetch->rel, &tid, snapshot,
+						 xid == 0 ? FrozenTransactionId : (TransactionId) xid);
+		es_slot_store_batch_row(slot, fetch->batch, index,
+								RelationGetRelid(fetch->rel));
+		return true;
+	}
 	PredicateLockTID(fetch->rel, &tuple->t_self, snapshot,
 					 HeapTupleHeaderGetXmin(tuple->t_data));
-	es_table_store_tuple(tuple, slot, true);
+	es_slot_store_tuple(slot, tuple, true);
 	return true;
 }
 
@@ -221,6 +237,7 @@ es_table_index_delete_tuples(Relation rel, TM_IndexDeleteOp *op)
 			status->knowndeletable =
 				es_fetch_is_dead(&fetch, es_tid_to_row(&entry->tid));
 	}
+	es_fetch_end(&fetch);
 	return InvalidTransactionId;
 }
 
@@ -239,10 +256,15 @@ es_table_tuple_fetch_row_version(Relation rel, ItemPointer tid,
 								 Snapshot snapshot, TupleTableSlot *slot)
 {
 	EsFetch		fetch;
+	bool		found;
 
 	es_fetch_begin(&fetch, rel);
-	return es_table_fetch_into_slot(&fetch, es_tid_to_row(tid), snapshot, slot,
-									NULL);
+	found = es_table_fetch_into_slot(&fetch, es_tid_to_row(tid), snapshot,
+									 slot, NULL);
+	if (found)
+		ExecMaterializeSlot(slot);
+	es_fetch_end(&fetch);
+	return found;
 }
 
 bool
@@ -273,6 +295,7 @@ es_table_tuple_satisfies_snapshot(Relation rel, TupleTableSlot *slot,
 	es_fetch_begin(&fetch, rel);
 	tuple = es_fetch_row(&fetch, es_tid_to_row(&slot->tts_tid), snapshot,
 						 NULL);
+	es_fetch_end(&fetch);
 	if (tuple == NULL)
 		return false;
 	heap_freetuple(tuple);

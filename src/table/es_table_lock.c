@@ -37,6 +37,7 @@
 #include "utils/memutils.h"
 
 #include "table/es_table_internal.h"
+#include "table/es_table_slot.h"
 
 /* the row whose lock stands for all rows of the table */
 #define ALL_ROWS				0
@@ -184,6 +185,7 @@ es_table_tuple_lock(Relation rel, ItemPointer tid, Snapshot snapshot,
 	old_context = MemoryContextSwitchTo(slot->tts_mcxt);
 	result = es_fetch_for_lock(&fetch, es_tid_to_row(tid), cid, &tuple);
 	MemoryContextSwitchTo(old_context);
+	es_fetch_end(&fetch);
 	if (tuple == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -204,8 +206,6 @@ es_table_tuple_lock(Relation rel, ItemPointer tid, Snapshot snapshot,
 	}
 
 	/* nothing can have happened to the row while we waited */
-	ExecForceStoreHeapTuple(tuple, slot, true);
-	slot->tts_tid = tuple->t_self;
-	slot->tts_tableOid = RelationGetRelid(rel);
+	es_slot_store_tuple(slot, tuple, true);
 	return TM_Ok;
 }

@@ -30,6 +30,7 @@
 #include "utils/uuid.h"
 
 #include "table/es_table_internal.h"
+#include "table/es_table_slot.h"
 
 /* what an insertion needs to know of its table; lives as long as the call */
 typedef struct InsertPlan
@@ -171,7 +172,7 @@ given_position(InsertPlan *plan, TupleTableSlot *slot, bool *isnull)
 static bool
 takes_values(InsertPlan *plan, TupleTableSlot *slot)
 {
-	return !plan->bulk || TTS_IS_HEAPTUPLE(slot) || TTS_IS_VIRTUAL(slot);
+	return !plan->bulk || TTS_KEEPS_TUPLE(slot) || TTS_IS_VIRTUAL(slot);
 }
 
 /*
@@ -205,7 +206,7 @@ fill_null_position(InsertPlan *plan, TupleTableSlot *slot)
 	slot->tts_values[plan->roles.position - 1] = Int64GetDatum(0);
 	slot->tts_isnull[plan->roles.position - 1] = false;
 	tuple = heap_form_tuple(desc, slot->tts_values, slot->tts_isnull);
-	ExecForceStoreHeapTuple(tuple, slot, false);
+	es_slot_store_tuple(slot, tuple, false);
 	ExecMaterializeSlot(slot);
 	heap_freetuple(tuple);
 }
@@ -305,7 +306,7 @@ make_row(InsertPlan *plan, TupleTableSlot *slot, EsNewRow *row)
 			row->event_id_ms = id_milliseconds(plan, slot);
 	}
 
-	if (TTS_IS_HEAPTUPLE(slot))
+	if (TTS_KEEPS_TUPLE(slot))
 	{
 		bool		should_free;
 
@@ -320,7 +321,7 @@ make_row(InsertPlan *plan, TupleTableSlot *slot, EsNewRow *row)
 
 	plain = row->tuple;
 	row->tuple = es_store_toast(rel, plain, plan->options);
-	if (row->tuple != plain && !TTS_IS_HEAPTUPLE(slot))
+	if (row->tuple != plain && !TTS_KEEPS_TUPLE(slot))
 		heap_freetuple(plain);
 	if (plan->roles.position != 0)
 		row->position_at = column_offset(row->tuple, desc,
@@ -368,7 +369,7 @@ update_slot(InsertPlan *plan, TupleTableSlot *slot, EsNewRow *row)
 
 	bool		supplied = row->position_at != 0 || row->event_id_at != 0;
 
-	if (TTS_IS_HEAPTUPLE(slot) && supplied)
+	if (TTS_KEEPS_TUPLE(slot) && supplied)
 	{
 		HeapTupleTableSlot *hslot = (HeapTupleTableSlot *) slot;
 		char	   *own = (char *) hslot->tuple->t_data;
@@ -394,9 +395,9 @@ update_slot(InsertPlan *plan, TupleTableSlot *slot, EsNewRow *row)
 	else if (supplied && takes_values(plan, slot))
 	{
 		/* a row that came through a partitioned table, or from a partition */
-		ExecForceStoreHeapTuple(tuple_for_slot(plan, slot, row), slot, true);
+		es_slot_store_tuple(slot, tuple_for_slot(plan, slot, row), true);
 	}
-	if (TTS_IS_HEAPTUPLE(slot))
+	if (TTS_KEEPS_TUPLE(slot))
 		((HeapTupleTableSlot *) slot)->tuple->t_self = row->tuple->t_self;
 	slot->tts_tid = row->tuple->t_self;
 	slot->tts_tableOid = RelationGetRelid(plan->rel);
@@ -405,7 +406,7 @@ update_slot(InsertPlan *plan, TupleTableSlot *slot, EsNewRow *row)
 static void
 free_row(TupleTableSlot *slot, EsNewRow *row)
 {
-	if (!TTS_IS_HEAPTUPLE(slot) ||
+	if (!TTS_KEEPS_TUPLE(slot) ||
 		row->tuple != ((HeapTupleTableSlot *) slot)->tuple)
 		heap_freetuple(row->tuple);
 }
@@ -480,7 +481,7 @@ withdraw_values(Relation rel, TupleTableSlot *slot, uint64 number)
 		}
 	}
 	tuple = heap_form_tuple(RelationGetDescr(rel), values, isnull);
-	ExecForceStoreHeapTuple(tuple, slot, true);
+	es_slot_store_tuple(slot, tuple, true);
 }
 
 void
@@ -497,6 +498,7 @@ es_table_tuple_complete_speculative(Relation rel, TupleTableSlot *slot,
 
 		es_fetch_begin(&fetch, rel);
 		tuple = es_fetch_row(&fetch, number, SnapshotAny, NULL);
+		es_fetch_end(&fetch);
 		es_store_finish_speculative(rel, number, false);
 		if (tuple != NULL && HeapTupleHasExternal(tuple))
 			heap_toast_delete(rel, tuple, true);

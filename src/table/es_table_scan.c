@@ -141,9 +141,12 @@ es_table_scan_end(TableScanDesc sscan)
 	if (scan->strategy != NULL)
 		FreeAccessStrategy(scan->strategy);
 	if (scan->reader != NULL)
+	{
+		es_reader_end(scan->reader);
 		pfree(scan->reader);
+	}
 	if (scan->bitmap != NULL)
-		pfree(scan->bitmap);
+		es_table_scan_end_bitmap(scan);
 	if (scan->base.rs_flags & SO_TEMP_SNAPSHOT)
 		UnregisterSnapshot(scan->base.rs_snapshot);
 	pfree(scan);
@@ -238,24 +241,41 @@ es_table_scan_set_range(EsScanDesc *scan, uint64 low, uint64 high)
 	scan->on_row = false;
 }
 
-HeapTuple
-es_table_scan_next_row(EsScanDesc *scan, bool forward, HTSV_Result *verdict)
+bool
+es_table_scan_step(EsScanDesc *scan, bool forward, HTSV_Result *verdict)
 {
-	HeapTuple	tuple;
-
 	if (unlikely(forward != scan->forward))
 		turn_around(scan, forward);
 
-	while ((tuple = es_reader_next(scan->reader, forward, verdict)) == NULL)
+	while (!es_reader_step(scan->reader, forward, verdict))
 	{
 		if (scan->base.rs_parallel == NULL || !claim_rows(scan))
 		{
 			scan->on_row = false;
-			return NULL;
+			return false;
 		}
 	}
 	scan->on_row = true;
-	return tuple;
+	return true;
+}
+
+HeapTuple
+es_table_scan_next_row(EsScanDesc *scan, bool forward, HTSV_Result *verdict)
+{
+	return es_table_scan_step(scan, forward, verdict) ?
+		es_reader_tuple(scan->reader) : NULL;
+}
+
+void
+es_table_scan_store(EsScanDesc *scan, TupleTableSlot *slot)
+{
+	EsReader   *reader = scan->reader;
+
+	if (reader->in_batch)
+		es_slot_store_batch_row(slot, reader->batch, reader->batch_index,
+								RelationGetRelid(scan->base.rs_rd));
+	else
+		es_slot_store_tuple(slot, &reader->tuple, false);
 }
 
 /*
@@ -270,7 +290,7 @@ turn_around(EsScanDesc *scan, bool forward)
 	Assert(scan->base.rs_parallel == NULL);
 	if (scan->on_row)
 	{
-		uint64		row = es_tid_to_row(&reader->tuple.t_self);
+		uint64		row = reader->row;
 
 		es_reader_seek(reader, forward ? row + 1 : row);
 	}
@@ -320,20 +340,19 @@ es_table_scan_getnextslot(TableScanDesc sscan, ScanDirection direction,
 {
 	EsScanDesc *scan = (EsScanDesc *) sscan;
 	bool		forward = !ScanDirectionIsBackward(direction);
-	HeapTuple	tuple;
 
 	do
 	{
-		tuple = es_table_scan_next_row(scan, forward, NULL);
-		if (tuple == NULL)
+		if (!es_table_scan_step(scan, forward, NULL))
 		{
 			ExecClearTuple(slot);
 			return false;
 		}
-	} while (unlikely(scan->base.rs_nkeys > 0) && !keys_match(scan, tuple));
+	} while (unlikely(scan->base.rs_nkeys > 0) &&
+			 !keys_match(scan, es_reader_tuple(scan->reader)));
 
 	pgstat_count_heap_getnext(scan->base.rs_rd);
-	es_table_store_tuple(tuple, slot, false);
+	es_table_scan_store(scan, slot);
 	return true;
 }
 
@@ -494,7 +513,7 @@ es_table_scan_sample_next_tuple(TableScanDesc sscan, SampleScanState *state,
 		if (find_sampled_row(scan, first + offset - 1))
 		{
 			pgstat_count_heap_getnext(scan->base.rs_rd);
-			es_table_store_tuple(&scan->reader->tuple, slot, false);
+			es_table_scan_store(scan, slot);
 			return true;
 		}
 	}
@@ -518,7 +537,7 @@ find_sampled_row(EsScanDesc *scan, uint64 row)
 	if (row >= scan->gap_low && row < scan->gap_high)
 		return false;
 	if (scan->on_row)
-		at = es_tid_to_row(&reader->tuple.t_self);
+		at = reader->row;
 	if (at == row)
 		return true;
 	if (at > row || !reader->have_page ||
@@ -529,9 +548,7 @@ find_sampled_row(EsScanDesc *scan, uint64 row)
 	}
 	while (at < row)
 	{
-		HeapTuple	tuple = es_table_scan_next_row(scan, true, NULL);
-
-		at = tuple != NULL ? es_tid_to_row(&tuple->t_self) : scan->end;
+		at = es_table_scan_step(scan, true, NULL) ? reader->row : scan->end;
 	}
 	if (at == row)
 		return true;

@@ -17,6 +17,7 @@
 #include "port/atomics.h"
 
 #include "store/es_store.h"
+#include "table/es_table_slot.h"
 
 /*
  * Shared state of a parallel scan.  Participants claim ranges of row numbers,
@@ -48,7 +49,7 @@ typedef struct EsScanDesc
 	TransactionId oldest_xmin;	/* ES_JUDGE_VACUUM */
 	EsReader   *reader;			/* NULL: rows are only fetched by TID */
 	bool		forward;		/* direction of the last step */
-	bool		on_row;			/* it returned reader->tuple */
+	bool		on_row;			/* it returned reader->row */
 
 	EsBitmapBlock *bitmap;		/* bitmap scans */
 	uint64		gap_low;		/* sample scans: rows that are known not to be */
@@ -75,9 +76,17 @@ extern void es_table_scan_set_range(EsScanDesc *scan, uint64 low, uint64 high);
 extern HeapTuple es_table_scan_next_row(EsScanDesc *scan, bool forward,
 										HTSV_Result *verdict);
 
+/* The same without the tuple; false at the end. */
+extern bool es_table_scan_step(EsScanDesc *scan, bool forward,
+							   HTSV_Result *verdict);
+
+/* Store the row that was gone to in a slot, valid until the next step. */
+extern void es_table_scan_store(EsScanDesc *scan, TupleTableSlot *slot);
+
 /* --- es_table_bitmap.c --- */
 extern void es_table_scan_begin_bitmap(EsScanDesc *scan);
 extern void es_table_scan_reset_bitmap(EsScanDesc *scan);
+extern void es_table_scan_end_bitmap(EsScanDesc *scan);
 
 /* --- es_table_index.c --- */
 
@@ -113,26 +122,6 @@ static inline BlockNumber
 es_table_tid_block(uint64 row)
 {
 	return (BlockNumber) (row / ES_ROWS_PER_TID_BLOCK);
-}
-
-/*
- * Store a tuple in a slot of any kind.  Unless should_free, the slot is valid
- * as long as the tuple's bytes are.
- */
-static inline void
-es_table_store_tuple(HeapTuple tuple, TupleTableSlot *slot, bool should_free)
-{
-	ItemPointerData tid = tuple->t_self;
-	Oid			table = tuple->t_tableOid;
-
-	if (likely(TTS_IS_HEAPTUPLE(slot)))
-	{
-		ExecStoreHeapTuple(tuple, slot, should_free);
-		return;
-	}
-	ExecForceStoreHeapTuple(tuple, slot, should_free);
-	slot->tts_tid = tid;
-	slot->tts_tableOid = table;
 }
 
 #endif							/* ES_TABLE_SCAN_H */

@@ -182,6 +182,7 @@ clean_up_index(EsVacuum *vacuum, Relation index)
 	{
 		es_fetch_begin(&fetch, vacuum->rel);
 		stats = index_bulk_delete(&info, stats, entry_is_dead, &fetch);
+		es_fetch_end(&fetch);
 	}
 	stats = index_vacuum_cleanup(&info, stats);
 

@@ -97,6 +97,7 @@ start_server()
 			listen_addresses = ''
 			unix_socket_directories = '$socket'
 			log_line_prefix = '%m [%p] %q%a '
+			${SERVER_SETTINGS:-}
 		END
 	fi
 	if ! in_group pg_ctl -D "$data" -l "$server_log" -w -s start >"$work/pg_ctl.log" 2>&1; then

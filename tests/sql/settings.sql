@@ -1,7 +1,7 @@
 --
 -- Settings
 --
-SELECT name, vartype, context, min_val, max_val, enumvals, boot_val FROM pg_settings WHERE name LIKE 'eventstore.%' AND name <> 'eventstore.stop_point' ORDER BY name COLLATE "C";
+SELECT name, vartype, context, min_val, max_val, enumvals, boot_val FROM pg_settings WHERE name LIKE 'eventstore.%' AND name NOT IN ('eventstore.stop_point', 'eventstore.compact_always') ORDER BY name COLLATE "C";
 SELECT name FROM pg_settings WHERE name LIKE 'eventstore.%' AND (short_desc IS NULL OR short_desc = '' OR short_desc !~ '\.$');
 SHOW eventstore.run_pages;
 \set VERBOSITY sqlstate

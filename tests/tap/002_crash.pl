@@ -147,6 +147,31 @@ my @cases = (
 		'ALTER TABLE t ALTER k TYPE bigint'
 	],
 	[
+		'compaction',
+		[
+			'advance', 'flush', 'compact-after-unit', 'reserve', 'batch',
+			'compact-before-publish', 'replace', 'compact-after-publish'
+		],
+		add(30, 1) . 'BEGIN;' . add(6, 100) . 'ROLLBACK;' . add(1, 200),
+		q{SELECT eventstore.compact('t')}
+	],
+	[
+		'compaction of batches and the tail',
+		[ 'flush', 'reserve', 'batch', 'replace', 'compact-after-publish' ],
+		add(30, 1) . q{SELECT eventstore.compact('t');} . add(20, 100) . copy(9, 200),
+		q{SELECT eventstore.compact('t')}
+	],
+	[
+		'more batches than are published together',
+		[ 'reserve', 'batch', 'replace' ],
+		copy(2000, 1),
+		q{SET eventstore.batch_rows = 100; SELECT eventstore.compact('t')}
+	],
+	[
+		'rows after a compaction', [ 'advance', 'tail' ],
+		add(30, 1) . q{SELECT eventstore.compact('t');}, add(1, 100)
+	],
+	[
 		'row after TRUNCATE', [ 'meta', 'tail' ], add(10, 1),
 		'BEGIN; TRUNCATE t;' . add(1, 1) . 'COMMIT;'
 	],

@@ -46,7 +46,9 @@ our @STOP_POINTS = qw(
   multi-before-wal multi-after-wal spec-before-wal spec-after-wal
   flush-before-wal flush-after-wal settle-before-wal settle-after-wal
   replace-before-wal replace-after-wal truncate-before-wal truncate-after-wal truncate-after-unlock
-  vacuum-after-page copy-after-page lookup-before-tree);
+  vacuum-after-page copy-after-page lookup-before-tree
+  reserve-before-wal reserve-after-wal batch-before-wal batch-after-wal
+  compact-after-unit compact-before-publish compact-after-publish);
 
 my $folder;
 my @children;

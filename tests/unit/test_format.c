@@ -155,9 +155,12 @@ test_layout(void)
 		  offsetof(EsMetaData, dict) == 3336 &&
 		  offsetof(EsMetaData, nrecent) == 4112 &&
 		  offsetof(EsMetaData, recent) == 4120 &&
-		  sizeof(EsMetaData) == 7960, "the metapage is as drawn");
+		  offsetof(EsMetaData, pending) == 7968 &&
+		  sizeof(EsMetaData) == 8096, "the metapage is as drawn");
 	check(offsetof(EsUnit, start) == 16 && offsetof(EsUnit, span) == 24 &&
-		  offsetof(EsUnit, kind) == 32 && offsetof(EsUnit, max_xid) == 40,
+		  offsetof(EsUnit, kind) == 32 &&
+		  offsetof(EsUnit, first_page) == 34 &&
+		  offsetof(EsUnit, raw_kb) == 36 && offsetof(EsUnit, max_xid) == 40,
 		  "a unit is as drawn");
 	check(SizeOfEsMetaInit == 72 && SizeOfEsNewTail == 48 &&
 		  SizeOfEsRow == 9 && SizeOfEsInsert == 4 && SizeOfEsMulti == 8 &&

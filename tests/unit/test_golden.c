@@ -285,7 +285,7 @@ test_meta(void)
 		FIELD(EsMetaData, counters.unit_blocks, 168, 4, 217),
 		FIELD(EsMetaData, counters.dir_blocks, 172, 4, 3),
 		FIELD(EsMetaData, counters.run_blocks, 176, 4, 0),
-		FIELD(EsMetaData, counters.unused, 180, 4, 0),
+		FIELD(EsMetaData, counters.tail_blocks, 180, 4, 217),
 		FIELD(EsMetaData, free[0].start, 184, 4, 126),
 		FIELD(EsMetaData, free[0].len, 188, 4, 4),
 		FIELD(EsMetaData, free[1].start, 192, 4, 228),
@@ -296,7 +296,7 @@ test_meta(void)
 	PGAlignedBlock page;
 
 	read_page("meta", 0, &page);
-	check_frame(name, page.data, CONTENTS + 7960, SPECIAL, 0, 0, 1, 0);
+	check_frame(name, page.data, CONTENTS + 8096, SPECIAL, 0, 0, 1, 0);
 	check_sound(es_meta_check(page.data), name,
 				"es_meta_check finds it sound");
 	check_fields(name, page.data, CONTENTS, meta, lengthof(meta));
@@ -316,12 +316,12 @@ test_meta(void)
 		  "what is kept for stream heads and dictionaries is 0");
 
 	check(offsetof(EsMetaData, recent) == 4120 &&
-		  sizeof(EsMetaData) == 4120 + 60 * 64, name,
+		  offsetof(EsMetaData, npending) == 4120 + 60 * 64, name,
 		  "there is room for 60 recent units");
 	check_unit(name, page.data, CONTENTS + 4120, 191000, 193, 198, 1, 1);
 	check_unit(name, page.data, CONTENTS + 4120 + 36 * 64, 230000, 232, 237,
 			   1, 1);
-	check(is_zero(page.data, CONTENTS + 4120 + 37 * 64, CONTENTS + 7960), name,
+	check(is_zero(page.data, CONTENTS + 4120 + 37 * 64, CONTENTS + 8096), name,
 		  "nothing stands behind the last recent unit");
 }
 

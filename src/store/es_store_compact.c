@@ -1,0 +1,244 @@
+/*-------------------------------------------------------------------------
+ *
+ * es_store_compact.c
+ *	  What compaction asks of the storage: room for batches, their pages, and
+ *	  units that become others.
+ *
+ * One process at a time compacts a table (ShareUpdateExclusiveLock).  Blocks that
+ * it fills are pending in the metapage until the record that publishes them; so
+ * a crash, an error or a cancelled statement leaves them there, and whoever
+ * compacts or vacuums next gives them back.
+ *
+ * The pages of a batch are logged as whole pages, as for a new index: nothing
+ * points to them, and the record that does comes later.
+ *
+ * IDENTIFICATION
+ *	  src/store/es_store_compact.c
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xloginsert.h"
+#include "miscadmin.h"
+#include "storage/bufmgr.h"
+
+#include "base/es_corrupt.h"
+#include "base/es_stoppoint.h"
+#include "format/es_batch.h"
+#include "store/es_store_internal.h"
+
+/* pages that are written, and logged together */
+#define WRITE_PAGES		32
+
+void
+es_store_drop_pending(Relation rel)
+{
+	Buffer		metabuf = es_meta_lock(rel, BUFFER_LOCK_EXCLUSIVE);
+	EsMeta		meta;
+
+	if (!BufferIsValid(metabuf))
+		return;
+	meta = EsPageGetMeta(BufferGetPage(metabuf));
+	if (meta->npending > 0)
+	{
+		START_CRIT_SECTION();
+		for (uint32 i = 0; i < meta->npending; i++)
+			es_space_give(meta, meta->pending[i]);
+		memset(meta->pending, 0, sizeof(meta->pending));
+		meta->npending = 0;
+		meta->gen++;
+		MarkBufferDirty(metabuf);
+		es_log_images(rel, XLOG_ES_META, 0, &metabuf, 1);
+		END_CRIT_SECTION();
+	}
+	UnlockReleaseBuffer(metabuf);
+}
+
+/*
+ * Move all recent units into the tree, where compaction finds them and where
+ * they stay.
+ */
+static void
+flush_all(Relation rel)
+{
+	for (;;)
+	{
+		Buffer		metabuf = es_meta_lock(rel, BUFFER_LOCK_SHARE);
+		BlockNumber alloc_end;
+		EsMeta		meta;
+		bool		enough;
+
+		if (!BufferIsValid(metabuf))
+			return;
+		alloc_end = EsPageGetMeta(BufferGetPage(metabuf))->alloc_end;
+		UnlockReleaseBuffer(metabuf);
+		es_space_extend(rel, alloc_end, ES_FLUSH_PAGES, NULL);
+
+		metabuf = es_meta_lock(rel, BUFFER_LOCK_EXCLUSIVE);
+		meta = EsPageGetMeta(BufferGetPage(metabuf));
+		enough = meta->nrecent == 0 ||
+			es_space_suffices(rel, meta, ES_FLUSH_PAGES);
+		if (enough && meta->nrecent > 0)
+			es_directory_flush(rel, metabuf, meta->nrecent);
+		UnlockReleaseBuffer(metabuf);
+		if (enough)
+			return;
+	}
+}
+
+void
+es_store_begin_compaction(Relation rel, bool close_run)
+{
+	Buffer		metabuf;
+	EsOpenRun	open;
+
+	es_store_drop_pending(rel);
+	if (close_run)
+	{
+		metabuf = es_meta_lock(rel, BUFFER_LOCK_SHARE);
+		if (!BufferIsValid(metabuf))
+			return;
+		open = EsPageGetMeta(BufferGetPage(metabuf))->open;
+		UnlockReleaseBuffer(metabuf);
+		if (open.npages > 0)
+			es_tail_close_run(rel, open.current_block);
+	}
+	flush_all(rel);
+	es_store_refresh(rel);
+}
+
+void
+es_store_tail_size(Relation rel, EsTailSize *size)
+{
+	Buffer		metabuf = es_meta_lock(rel, BUFFER_LOCK_SHARE);
+	EsMeta		meta;
+
+	memset(size, 0, sizeof(EsTailSize));
+	if (!BufferIsValid(metabuf))
+		return;
+	meta = EsPageGetMeta(BufferGetPage(metabuf));
+	size->closed_blocks = meta->counters.tail_blocks;
+	size->open_blocks = meta->open.npages;
+	for (uint32 i = 0; i < meta->nrecent; i++)
+	{
+		size->recent_units++;
+		if (meta->recent[i].kind == ES_UNIT_TAIL)
+			size->recent_rows += meta->recent[i].nrows;
+	}
+	UnlockReleaseBuffer(metabuf);
+}
+
+bool
+es_store_leaf_units(Relation rel, uint64 row, EsUnit *units, uint32 *nunits,
+					uint64 *next_row)
+{
+	return es_directory_leaf(rel, row, units, nunits, next_row);
+}
+
+/*
+ * Take room for the units, on a copy of the metapage.
+ */
+static void
+choose_room(EsMeta meta, EsUnit *units, uint32 nunits)
+{
+	for (uint32 i = 0; i < nunits; i++)
+	{
+		EsExtent	extent = es_space_choose_whole(meta, units[i].npages);
+
+		es_space_take(meta, extent);
+		meta->pending[meta->npending++] = extent;
+		units[i].start = extent.start;
+		units[i].unit_id = meta->next_unit_id++;
+	}
+}
+
+void
+es_store_reserve(Relation rel, EsUnit *units, uint32 nunits)
+{
+	EsMetaData *copy = palloc(sizeof(EsMetaData));
+
+	Assert(nunits <= ES_META_PENDING_EXTENTS);
+	for (;;)
+	{
+		Buffer		metabuf = es_meta_lock(rel, BUFFER_LOCK_SHARE);
+		EsMeta		meta;
+		BlockNumber alloc_end;
+
+		/* how much longer must the file be, if at all? */
+		memcpy(copy, EsPageGetMeta(BufferGetPage(metabuf)), sizeof(EsMetaData));
+		UnlockReleaseBuffer(metabuf);
+		alloc_end = copy->alloc_end;
+		choose_room(copy, units, nunits);
+		es_space_extend(rel, alloc_end, copy->alloc_end - alloc_end, NULL);
+
+		metabuf = es_meta_lock(rel, BUFFER_LOCK_EXCLUSIVE);
+		meta = EsPageGetMeta(BufferGetPage(metabuf));
+		Assert(meta->npending == 0);
+		memcpy(copy, meta, sizeof(EsMetaData));
+		choose_room(copy, units, nunits);
+		if (!es_space_suffices(rel, meta, copy->alloc_end - meta->alloc_end))
+		{
+			UnlockReleaseBuffer(metabuf);
+			continue;
+		}
+		START_CRIT_SECTION();
+		memcpy(meta, copy, sizeof(EsMetaData));
+		MarkBufferDirty(metabuf);
+		ES_STOP_POINT("reserve-before-wal");
+		es_log_images(rel, XLOG_ES_META, 0, &metabuf, 1);
+		ES_STOP_POINT("reserve-after-wal");
+		END_CRIT_SECTION();
+		UnlockReleaseBuffer(metabuf);
+		break;
+	}
+	pfree(copy);
+}
+
+void
+es_store_write_batch(Relation rel, const EsUnit *unit, const char *body,
+					 uint64 body_len, BufferAccessStrategy strategy)
+{
+	Assert(unit->npages == es_batch_pages(body_len));
+	for (uint32 first = 0; first < unit->npages; first += WRITE_PAGES)
+	{
+		uint32		end = Min(first + WRITE_PAGES, unit->npages);
+
+		es_vacuum_delay_point();
+		for (uint32 i = first; i < end; i++)
+		{
+			uint64		offset = (uint64) i * ES_BATCH_PAGE_BYTES;
+			uint32		bytes = (uint32) Min(body_len - offset,
+											 ES_BATCH_PAGE_BYTES);
+			Buffer		buffer;
+			Page		page;
+
+			buffer = ReadBufferExtended(rel, MAIN_FORKNUM, unit->start + i,
+										RBM_ZERO_AND_LOCK, strategy);
+			page = BufferGetPage(buffer);
+			es_page_init(page, ES_PAGE_BATCH, unit->unit_id, unit->first_row,
+						 i, 0);
+			memcpy(PageGetContents(page), body + offset, bytes);
+			((PageHeader) page)->pd_lower =
+				MAXALIGN(SizeOfPageHeaderData) + bytes;
+			MarkBufferDirty(buffer);
+			UnlockReleaseBuffer(buffer);
+		}
+		ES_STOP_POINT("batch-before-wal");
+		if (RelationNeedsWAL(rel))
+			log_newpage_range(rel, MAIN_FORKNUM, unit->start + first,
+							  unit->start + end, true);
+		ES_STOP_POINT("batch-after-wal");
+	}
+}
+
+bool
+es_store_replace(Relation rel, const EsUnit *old, uint32 nold,
+				 const EsUnit *new, uint32 nnew)
+{
+	bool		replaced = es_directory_replace(rel, old, nold, new, nnew);
+
+	if (!replaced)
+		es_store_drop_pending(rel);
+	es_store_refresh(rel);
+	return replaced;
+}
