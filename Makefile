@@ -74,6 +74,7 @@ OBJS = \
 	src/ingest/es_ingest.o \
 	src/ingest/es_ingest_insert.o \
 	src/ingest/es_ingest_parse.o \
+	src/sqlapi/es_sql_batches.o \
 	src/sqlapi/es_sql_compact.o \
 	src/sqlapi/es_sql_create.o \
 	src/sqlapi/es_sql_table.o \

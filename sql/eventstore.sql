@@ -86,3 +86,22 @@ AS 'MODULE_PATHNAME', 'eventstore_compact';
 
 COMMENT ON FUNCTION compact(regclass) IS
 	'moves all rows of an event table that are committed into batches';
+
+CREATE FUNCTION batches(store regclass)
+RETURNS TABLE (first_row bigint, last_row bigint, row_count bigint,
+	block bigint, pages bigint, bytes_raw bigint, bytes_stored bigint,
+	newest_transaction bigint)
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE ROWS 100
+AS 'MODULE_PATHNAME', 'eventstore_batches';
+
+COMMENT ON FUNCTION batches(regclass) IS
+	'the batches of an event table, in order';
+
+CREATE FUNCTION column_stats(store regclass)
+RETURNS TABLE (column_name text, encoding text, codec text, batches bigint,
+	row_count bigint, null_count bigint, bytes_raw bigint, bytes_stored bigint)
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE ROWS 20
+AS 'MODULE_PATHNAME', 'eventstore_column_stats';
+
+COMMENT ON FUNCTION column_stats(regclass) IS
+	'how the columns of an event table''s batches are encoded, and how large they are';

@@ -23,4 +23,10 @@
 extern Relation es_sql_open_table(Oid relid, LOCKMODE lockmode,
 								  const char *verb);
 
+/*
+ * Open an event table, AccessShareLock, all of whose rows the caller may read: SELECT
+ * on it, and no row-level security that applies.  Errors: the same.
+ */
+extern Relation es_sql_open_readable_table(Oid relid);
+
 #endif							/* ES_SQL_TABLE_H */

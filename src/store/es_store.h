@@ -389,6 +389,13 @@ extern void es_store_vacuum(Relation rel, TransactionId oldest_xmin,
  */
 extern void es_store_begin_compaction(Relation rel, bool close_run);
 
+/*
+ * The unit that holds row "row", or the first one behind it; the open run is the
+ * last.  false: there is none.  What it says is only as good as the cache: see
+ * es_store_refresh.
+ */
+extern bool es_store_next_unit(Relation rel, uint64 row, EsUnitRef *ref);
+
 /* What there is to compact, as the metapage has it. */
 typedef struct EsTailSize
 {

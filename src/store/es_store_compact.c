@@ -129,6 +129,12 @@ es_store_tail_size(Relation rel, EsTailSize *size)
 }
 
 bool
+es_store_next_unit(Relation rel, uint64 row, EsUnitRef *ref)
+{
+	return es_directory_lookup(rel, row, true, ref);
+}
+
+bool
 es_store_leaf_units(Relation rel, uint64 row, EsUnit *units, uint32 *nunits,
 					uint64 *next_row)
 {
