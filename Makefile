@@ -144,6 +144,9 @@ endif
 
 include $(PGXS)
 
+# loops over packed integers
+src/codec/es_codec_pack.o src/codec/es_codec_vectors.o: CFLAGS += $(CFLAGS_VECTORIZE)
+
 BITCODE_CXXFLAGS += -std=c++17
 
 # VPATH builds need the object folders.  A rule cannot make them: VPATH would

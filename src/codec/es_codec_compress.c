@@ -25,8 +25,11 @@
 #include "codec/es_codec_internal.h"
 
 #define KEPT_DICTIONARIES	8
-#define FINGERPRINT_HEAD	128
-#define FINGERPRINT_STEP	256
+#define FINGERPRINT_HEAD	64		/* bytes */
+#define FINGERPRINT_WORDS	16
+
+/* A block is compressed if that saves one byte in so many. */
+#define MIN_SAVED			32
 
 /* A trained dictionary, digested; one of the two is NULL. */
 typedef struct Digested
@@ -54,8 +57,9 @@ mix(uint64_t hash, uint64_t word)
 }
 
 /*
- * Of the length, the head, where zstd has a number that it makes from the
- * contents, and some words of the rest.  It is computed for each column.
+ * Of the length, of the head, where zstd has a number that it makes from the
+ * contents, and of some words of the rest: it is computed for each column that is
+ * read, and a dictionary is seldom in the cache.
  */
 uint32_t
 es_trained_fingerprint(const void *trained, size_t len)
@@ -64,11 +68,13 @@ es_trained_fingerprint(const void *trained, size_t len)
 	uint64_t	hash = mix(0, len);
 	uint32_t	result;
 
-	for (size_t at = 0; at + 8 <= len;
-		 at += at < FINGERPRINT_HEAD ? 8 : FINGERPRINT_STEP)
-		hash = mix(hash, es_load64(bytes + at));
-	for (size_t at = len > 8 ? len - 8 : 0; at < len; at++)
+	for (size_t at = 0; at < len && at < FINGERPRINT_HEAD; at++)
 		hash = mix(hash, bytes[at]);
+	if (len > FINGERPRINT_HEAD + 8)
+		for (size_t i = 1; i <= FINGERPRINT_WORDS; i++)
+			hash = mix(hash, es_load64(bytes + FINGERPRINT_HEAD +
+									   (len - FINGERPRINT_HEAD - 8) * i /
+									   FINGERPRINT_WORDS));
 	result = (uint32_t) (hash >> 32);
 	return result != 0 ? result : 1;
 }
@@ -152,7 +158,7 @@ start_compressor(int level)
 static size_t
 compress_zstd(int level, const void *trained, size_t trained_len,
 			  uint32_t fingerprint, const uint8_t *raw, size_t len,
-			  uint8_t *out)
+			  uint8_t *out, size_t most)
 {
 	const ZSTD_CDict *dictionary = NULL;
 	size_t		result;
@@ -169,7 +175,7 @@ compress_zstd(int level, const void *trained, size_t trained_len,
 	}
 	if (ZSTD_isError(ZSTD_CCtx_refCDict(compressor, dictionary)))
 		return 0;
-	result = ZSTD_compress2(compressor, out, len - 1, raw, len);
+	result = ZSTD_compress2(compressor, out, most, raw, len);
 	if (ZSTD_isError(result))
 		return 0;
 	return result;
@@ -179,6 +185,7 @@ size_t
 es_compress(uint8_t codec, int level, const void *trained, size_t trained_len,
 			uint32_t fingerprint, const uint8_t *raw, size_t len, uint8_t *out)
 {
+	size_t		most = len - len / MIN_SAVED - 1;
 	int			result;
 
 	if (len < 2)
@@ -187,11 +194,11 @@ es_compress(uint8_t codec, int level, const void *trained, size_t trained_len,
 	{
 		case ES_CODEC_LZ4:
 			result = LZ4_compress_default((const char *) raw, (char *) out,
-										  (int) len, (int) len - 1);
+										  (int) len, (int) most);
 			return result > 0 ? result : 0;
 		case ES_CODEC_ZSTD:
 			return compress_zstd(level, trained, trained_len, fingerprint, raw,
-								 len, out);
+								 len, out, most);
 		default:
 			return 0;
 	}

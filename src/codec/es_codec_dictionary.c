@@ -204,9 +204,7 @@ const char *
 es_dictionary_open(EsColumn *column)
 {
 	const EsSource *source = &column->source;
-	const EsMemory *memory = &column->context.memory;
 	DictionaryHead head;
-	uint32_t	nblocks;
 	const char *problem;
 
 	if (!es_need(source, column->values, sizeof(head)))
@@ -221,15 +219,8 @@ es_dictionary_open(EsColumn *column)
 	if (problem != NULL)
 		return problem;
 	column->nentries = head.nentries;
-	nblocks = column->blocks.head.nblocks;
 	if (head.nentries == 0 || head.nentries != column->blocks.head.nimages)
 		return "The dictionary of a column has another number of entries";
-	column->entries = memory->alloc(memory->arg,
-									head.nentries * sizeof(EsImage));
-	memset(column->entries, 0, head.nentries * sizeof(EsImage));
-	column->entry_blocks = memory->alloc(memory->arg,
-										 nblocks * sizeof(uint8_t *));
-	memset(column->entry_blocks, 0, nblocks * sizeof(uint8_t *));
 	return NULL;
 }
 
@@ -247,6 +238,27 @@ es_dictionary_close(EsColumn *column)
 	}
 	if (column->entries != NULL)
 		memory->free(memory->arg, column->entries);
+	if (column->known != NULL)
+		memory->free(memory->arg, column->known);
+}
+
+/*
+ * Make what remembers entries.
+ */
+static void
+start_entries(EsColumn *column)
+{
+	const EsMemory *memory = &column->context.memory;
+	size_t		nblocks = column->blocks.head.nblocks;
+	size_t		nbits = ES_ALIGN8(column->nentries);
+
+	column->entry_blocks = memory->alloc(memory->arg,
+										 nblocks * sizeof(uint8_t *));
+	memset(column->entry_blocks, 0, nblocks * sizeof(uint8_t *));
+	column->entries = memory->alloc(memory->arg,
+									column->nentries * sizeof(EsImage));
+	column->known = memory->alloc(memory->arg, nbits / 8);
+	memset(column->known, 0, nbits / 8);
 }
 
 /*
@@ -294,6 +306,7 @@ read_entries(EsColumn *column, uint32_t code)
 			return bad_entry;
 		column->entries[i].data = bytes + off;
 		column->entries[i].len = found;
+		column->known[i / 8] |= 1 << i % 8;
 		off += found;
 	}
 	return NULL;
@@ -313,7 +326,9 @@ es_column_entry(EsColumn *column, uint32_t code, const uint8_t **image,
 
 	if (code >= column->nentries)
 		return "A code of a column is out of range";
-	if (column->entries[code].data == NULL)
+	if (column->known == NULL)
+		start_entries(column);
+	if ((column->known[code / 8] & 1 << code % 8) == 0)
 	{
 		problem = read_entries(column, code);
 		if (problem != NULL)

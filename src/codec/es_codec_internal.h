@@ -232,8 +232,8 @@ extern const char *es_vectors_read32(const EsVectors *vectors, uint32_t v,
 extern uint32_t es_trained_fingerprint(const void *trained, size_t len);
 
 /*
- * Compress "len" bytes into less than that.  Returns how many bytes that are; 0:
- * it does not get smaller.  out has room for len bytes.  trained: NULL or a zstd
+ * Compress "len" bytes into clearly less than that.  Returns how many bytes that
+ * are; 0: it does not get smaller.  out has room for len bytes.  trained: NULL or a zstd
  * dictionary, with its fingerprint.
  */
 extern size_t es_compress(uint8_t codec, int level, const void *trained,
@@ -357,8 +357,12 @@ struct EsColumn
 	uint32_t	walk_image;		/* the image at or behind walk_off */
 	size_t		walk_off;
 
-	/* DICTIONARY: entries of the blocks that were used, and these blocks */
+	/*
+	 * DICTIONARY: which entries were found, where they are, and the blocks
+	 * that they are in
+	 */
 	uint32_t	nentries;
+	uint8_t    *known;			/* bits; NULL: none was asked for */
 	EsImage    *entries;
 	uint8_t   **entry_blocks;
 

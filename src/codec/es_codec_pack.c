@@ -40,33 +40,53 @@ es_packed_size(uint32_t n, int bits)
 	return (places * bits + word * 8 - 1) / (word * 8) * lanes * word;
 }
 
+/* The loops over lanes have constant bounds, so that compilers vectorise them. */
+
 static void
 pack32(Word32 *out, const uint64_t *values, uint32_t n, int bits)
 {
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t bit = 0, i = 0; i < n; bit += bits, i += LANES32)
 	{
-		uint32_t	bit = i / LANES32 * bits;
-		Word32	   *word = out + bit / 32 * LANES32 + i % LANES32;
+		Word32	   *restrict row = out + bit / 32 * LANES32;
 		uint32_t	shift = bit % 32;
+		uint32_t	place[LANES32] = {0};
 
-		*word |= (uint32_t) values[i] << shift;
+		for (uint32_t lane = 0; lane < LANES32 && i + lane < n; lane++)
+			place[lane] = (uint32_t) values[i + lane];
+		if (n < LANES32)
+		{
+			memcpy(row, place, n * sizeof(Word32));
+			return;
+		}
+		for (int lane = 0; lane < LANES32; lane++)
+			row[lane] |= place[lane] << shift;
 		if (shift + bits > 32)
-			word[LANES32] |= (uint32_t) values[i] >> (32 - shift);
+			for (int lane = 0; lane < LANES32; lane++)
+				row[LANES32 + lane] = place[lane] >> (32 - shift);
 	}
 }
 
 static void
 pack64(Word64 *out, const uint64_t *values, uint32_t n, int bits)
 {
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t bit = 0, i = 0; i < n; bit += bits, i += LANES64)
 	{
-		uint32_t	bit = i / LANES64 * bits;
-		Word64	   *word = out + bit / 64 * LANES64 + i % LANES64;
+		Word64	   *restrict row = out + bit / 64 * LANES64;
 		uint32_t	shift = bit % 64;
+		uint64_t	place[LANES64] = {0};
 
-		*word |= values[i] << shift;
+		for (uint32_t lane = 0; lane < LANES64 && i + lane < n; lane++)
+			place[lane] = values[i + lane];
+		if (n < LANES64)
+		{
+			memcpy(row, place, n * sizeof(Word64));
+			return;
+		}
+		for (int lane = 0; lane < LANES64; lane++)
+			row[lane] |= place[lane] << shift;
 		if (shift + bits > 64)
-			word[LANES64] |= values[i] >> (64 - shift);
+			for (int lane = 0; lane < LANES64; lane++)
+				row[LANES64 + lane] = place[lane] >> (64 - shift);
 	}
 }
 
@@ -80,8 +100,6 @@ es_pack(uint8_t *out, const uint64_t *values, uint32_t n, int bits)
 	else
 		pack64((Word64 *) out, values, n, bits);
 }
-
-/* The loops over lanes have constant bounds, so that compilers vectorise them. */
 
 void
 es_unpack32(const uint8_t *packed, uint32_t n, int bits, uint32_t *values)

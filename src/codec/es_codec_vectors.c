@@ -199,18 +199,95 @@ spread_runs(const uint8_t *ends, uint32_t nruns, uint32_t n, int64_t *values)
 	return i == n ? NULL : bad_runs;
 }
 
+/*
+ * Where are the packed values of a vector that is not constant, and how many?
+ * Asks for all of its data.
+ */
+static const char *
+find_packed(const EsVectors *vectors, const EsVector *vector, uint32_t n,
+			size_t data, const uint8_t **packed, uint32_t *npacked)
+{
+	const EsSource *source = vectors->source;
+	size_t		before = 0;
+
+	*npacked = n;
+	if (vector->mode == ES_VECTOR_LINE)
+		before = sizeof(int64_t);
+	else if (vector->mode == ES_VECTOR_RUNS)
+	{
+		*npacked = vector->nruns;
+		before = ES_ALIGN8(*npacked * sizeof(uint16_t));
+	}
+	if (!es_need(source, data, before + es_packed_size(*npacked, vector->bits)))
+		return es_cut_short;
+	*packed = source->bytes + data + before;
+	return NULL;
+}
+
+/*
+ * Give each row its value.  The loops are written for compilers to vectorise.
+ */
+static void
+add_frame(int64_t *restrict values, const uint8_t *packed, uint32_t n, int bits,
+		  uint64_t base, uint64_t unit)
+{
+	uint32_t	narrow[ES_VECTOR_ROWS];
+	uint32_t	unit32 = (uint32_t) unit;
+
+	if (bits > 32)
+	{
+		es_unpack64(packed, n, bits, (uint64_t *) values);
+		if (unit == 1)
+			for (uint32_t i = 0; i < n; i++)
+				values[i] = (int64_t) (base + (uint64_t) values[i]);
+		else
+			for (uint32_t i = 0; i < n; i++)
+				values[i] = (int64_t) (base + unit * (uint64_t) values[i]);
+		return;
+	}
+	es_unpack32(packed, n, bits, narrow);
+	if (unit == 1)
+		for (uint32_t i = 0; i < n; i++)
+			values[i] = (int64_t) (base + narrow[i]);
+	else if (unit == unit32)
+		for (uint32_t i = 0; i < n; i++)
+			values[i] = (int64_t) (base + (uint64_t) narrow[i] * unit32);
+	else
+		for (uint32_t i = 0; i < n; i++)
+			values[i] = (int64_t) (base + narrow[i] * unit);
+}
+
+static void
+add_line(int64_t *restrict values, const uint8_t *packed, uint32_t n, int bits,
+		 uint64_t base, uint64_t unit, int64_t slope)
+{
+	/*
+	 * rise(i) is the arithmetic shift of i * slope, which is the logical one of
+	 * what is 2^63 more, less 2^47
+	 */
+	uint64_t	at = (uint64_t) 1 << 63;
+
+	add_frame(values, packed, n, bits, 0, 1);
+	base -= unit << 47;
+	if (unit == 1)
+		for (uint32_t i = 0; i < n; i++, at += (uint64_t) slope)
+			values[i] = (int64_t) (base + ((uint64_t) values[i] + (at >> 16)));
+	else
+		for (uint32_t i = 0; i < n; i++, at += (uint64_t) slope)
+			values[i] = (int64_t)
+				(base + unit * ((uint64_t) values[i] + (at >> 16)));
+}
+
 const char *
 es_vectors_read(const EsVectors *vectors, uint32_t v, int64_t *values)
 {
-	const EsSource *source = vectors->source;
-	const uint8_t *bytes;
+	const uint8_t *packed;
 	EsVector	vector;
 	uint32_t	n = es_vector_rows(vectors->n, v);
-	uint32_t	npacked = n;
+	uint32_t	npacked;
 	uint64_t	base;
 	uint64_t	unit = vectors->unit;
-	int64_t		slope = 0;
-	size_t		before = 0;		/* bytes of the data before what is packed */
+	int64_t		slope;
 	size_t		data;
 	const char *problem;
 
@@ -224,30 +301,18 @@ es_vectors_read(const EsVectors *vectors, uint32_t v, int64_t *values)
 			values[i] = (int64_t) base;
 		return NULL;
 	}
+	problem = find_packed(vectors, &vector, n, data, &packed, &npacked);
+	if (problem != NULL)
+		return problem;
 	if (vector.mode == ES_VECTOR_LINE)
-		before = sizeof(int64_t);
-	else if (vector.mode == ES_VECTOR_RUNS)
 	{
-		npacked = vector.nruns;
-		before = ES_ALIGN8(npacked * sizeof(uint16_t));
+		slope = (int64_t) es_load64(vectors->source->bytes + data);
+		add_line(values, packed, n, vector.bits, base, unit, slope);
+		return NULL;
 	}
-	if (!es_need(source, data, before + es_packed_size(npacked, vector.bits)))
-		return es_cut_short;
-	bytes = source->bytes + data;
-	if (vector.mode == ES_VECTOR_LINE)
-		slope = (int64_t) es_load64(bytes);
-
-	es_unpack64(bytes + before, npacked, vector.bits, (uint64_t *) values);
-	if (slope != 0)
-		for (uint32_t i = 0; i < npacked; i++)
-			values[i] = (int64_t) ((uint64_t) values[i] + rise(slope, i));
-	if (unit != 1)
-		for (uint32_t i = 0; i < npacked; i++)
-			values[i] = (int64_t) ((uint64_t) values[i] * unit);
-	for (uint32_t i = 0; i < npacked; i++)
-		values[i] = (int64_t) ((uint64_t) values[i] + base);
+	add_frame(values, packed, npacked, vector.bits, base, unit);
 	if (vector.mode == ES_VECTOR_RUNS)
-		return spread_runs(bytes, npacked, n, values);
+		return spread_runs(vectors->source->bytes + data, npacked, n, values);
 	return NULL;
 }
 
@@ -256,17 +321,43 @@ es_vectors_read32(const EsVectors *vectors, uint32_t v, uint32_t limit,
 				  uint32_t *values)
 {
 	int64_t		wide[ES_VECTOR_ROWS];
+	const uint8_t *packed;
+	EsVector	vector;
 	uint32_t	n = es_vector_rows(vectors->n, v);
-	uint64_t	greatest = 0;
+	uint32_t	too_large = 0;
+	uint32_t	npacked;
+	uint32_t	base;
+	size_t		data;
 	const char *problem;
 
-	problem = es_vectors_read(vectors, v, wide);
+	problem = read_descriptor(vectors, v, &vector, &data);
 	if (problem != NULL)
 		return problem;
-	for (uint32_t i = 0; i < n; i++)
+	if (vector.mode == ES_VECTOR_FRAME && vector.bits <= 32 &&
+		vectors->unit == 1 && vectors->base == 0 &&
+		vector.base >= 0 && vector.base < limit)
 	{
-		greatest |= (uint64_t) wide[i] >= limit;
-		values[i] = (uint32_t) wide[i];
+		problem = find_packed(vectors, &vector, n, data, &packed, &npacked);
+		if (problem != NULL)
+			return problem;
+		base = (uint32_t) vector.base;
+		es_unpack32(packed, n, vector.bits, values);
+		for (uint32_t i = 0; i < n; i++)
+			too_large |= values[i] >= limit - base;
+		if (base != 0)
+			for (uint32_t i = 0; i < n; i++)
+				values[i] += base;
 	}
-	return greatest == 0 ? NULL : "A code of a column is out of range";
+	else
+	{
+		problem = es_vectors_read(vectors, v, wide);
+		if (problem != NULL)
+			return problem;
+		for (uint32_t i = 0; i < n; i++)
+		{
+			too_large |= (uint64_t) wide[i] >= limit;
+			values[i] = (uint32_t) wide[i];
+		}
+	}
+	return too_large == 0 ? NULL : "A code of a column is out of range";
 }
