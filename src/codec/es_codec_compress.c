@@ -44,7 +44,6 @@ typedef struct Digested
 } Digested;
 
 static ZSTD_CCtx *compressor = NULL;
-static int	compressor_level = 0;
 static ZSTD_DCtx *decompressor = NULL;
 static Digested kept[KEPT_DICTIONARIES];
 static uint64_t clock_of_use = 0;
@@ -123,7 +122,7 @@ digest(const void *trained, size_t len, uint32_t fingerprint, bool compress,
 }
 
 static bool
-start_compressor(int level)
+start_compressor(void)
 {
 	if (compressor == NULL)
 	{
@@ -135,22 +134,12 @@ start_compressor(int level)
 			ZSTD_isError(ZSTD_CCtx_setParameter(made, ZSTD_c_checksumFlag, 0)) ||
 			ZSTD_isError(ZSTD_CCtx_setParameter(made, ZSTD_c_dictIDFlag, 0)) ||
 			ZSTD_isError(ZSTD_CCtx_setParameter(made, ZSTD_c_format,
-												ZSTD_f_zstd1_magicless)) ||
-			ZSTD_isError(ZSTD_CCtx_setParameter(made, ZSTD_c_compressionLevel,
-												level)))
+												ZSTD_f_zstd1_magicless)))
 		{
 			ZSTD_freeCCtx(made);
 			return false;
 		}
 		compressor = made;
-		compressor_level = level;
-	}
-	if (compressor_level != level)
-	{
-		if (ZSTD_isError(ZSTD_CCtx_setParameter(compressor,
-												ZSTD_c_compressionLevel, level)))
-			return false;
-		compressor_level = level;
 	}
 	return true;
 }
@@ -163,8 +152,10 @@ compress_zstd(int level, const void *trained, size_t trained_len,
 	const ZSTD_CDict *dictionary = NULL;
 	size_t		result;
 
-	if (!start_compressor(level))
+	if (!start_compressor())
 		return 0;
+	/* what did not get smaller has left a session open, which takes no changes */
+	ZSTD_CCtx_reset(compressor, ZSTD_reset_session_only);
 	if (trained != NULL)
 	{
 		Digested   *have = digest(trained, trained_len, fingerprint, true, level);
@@ -173,7 +164,9 @@ compress_zstd(int level, const void *trained, size_t trained_len,
 			return 0;
 		dictionary = have->to_compress;
 	}
-	if (ZSTD_isError(ZSTD_CCtx_refCDict(compressor, dictionary)))
+	if (ZSTD_isError(ZSTD_CCtx_setParameter(compressor, ZSTD_c_compressionLevel,
+											level)) ||
+		ZSTD_isError(ZSTD_CCtx_refCDict(compressor, dictionary)))
 		return 0;
 	result = ZSTD_compress2(compressor, out, most, raw, len);
 	if (ZSTD_isError(result))
@@ -232,6 +225,7 @@ decompress_zstd(const void *trained, size_t trained_len, uint32_t fingerprint,
 			return false;
 		dictionary = have->to_decompress;
 	}
+	ZSTD_DCtx_reset(decompressor, ZSTD_reset_session_only);
 	return !ZSTD_isError(ZSTD_DCtx_refDDict(decompressor, dictionary)) &&
 		ZSTD_decompressDCtx(decompressor, out, raw_len, bytes, len) == raw_len;
 }
