@@ -97,7 +97,8 @@ open_parts(EsColumn *column)
 	column->values = sizeof(*head);
 	if (head->flags & ES_STREAM_NULLS)
 	{
-		problem = es_vectors_open(&column->nulls, source, column->values,
+		problem = es_vectors_open(&column->nulls, source,
+								  &column->context.memory, column->values,
 								  column->n);
 		if (problem != NULL)
 			return problem;
@@ -112,7 +113,8 @@ open_parts(EsColumn *column)
 	switch (head->encoding)
 	{
 		case ES_ENC_INTS:
-			return es_vectors_open(&column->ints, source, column->values,
+			return es_vectors_open(&column->ints, source,
+								   &column->context.memory, column->values,
 								   column->n);
 		case ES_ENC_DICTIONARY:
 			return es_dictionary_open(column);
@@ -158,6 +160,9 @@ es_column_close(EsColumn *column)
 	const EsMemory memory = column->context.memory;
 
 	es_dictionary_close(column);
+	es_vectors_close(&column->nulls);
+	es_vectors_close(&column->ints);
+	es_vectors_close(&column->high);
 	if (column->rank != NULL)
 		memory.free(memory.arg, column->rank);
 	if (column->buffer != NULL)

@@ -210,7 +210,7 @@ es_dictionary_open(EsColumn *column)
 	if (!es_need(source, column->values, sizeof(head)))
 		return es_cut_short;
 	memcpy(&head, source->bytes + column->values, sizeof(head));
-	problem = es_vectors_open(&column->ints, source,
+	problem = es_vectors_open(&column->ints, source, &column->context.memory,
 							  column->values + sizeof(head), column->n);
 	if (problem == NULL)
 		problem = es_blocks_open(&column->blocks, column,

@@ -189,6 +189,13 @@ typedef struct EsVectors
 	size_t		descriptors;	/* of the first one, from the head */
 	uint64_t	base;
 	uint64_t	unit;
+
+	/* a vector that many values were asked of, as a whole */
+	const EsMemory *memory;
+	int64_t    *recent;			/* its values; NULL: there was none yet */
+	uint32_t	recent_v;
+	uint32_t	asked_v;		/* the one that was asked last */
+	uint32_t	nasked;			/* ... so many times */
 } EsVectors;
 
 static inline uint32_t
@@ -211,8 +218,15 @@ extern void es_vectors_encode(EsBytes *out, const int64_t *values,
 							  const uint8_t *isnull, uint32_t n);
 
 extern const char *es_vectors_open(EsVectors *vectors, const EsSource *source,
-								   size_t off, uint32_t n);
-extern const char *es_vectors_get(const EsVectors *vectors, uint32_t row,
+								   const EsMemory *memory, size_t off,
+								   uint32_t n);
+extern void es_vectors_close(EsVectors *vectors);
+
+/*
+ * One value.  A vector of which several are asked for is read as a whole, and kept
+ * until that happens with another one.
+ */
+extern const char *es_vectors_get(EsVectors *vectors, uint32_t row,
 								  int64_t *value);
 
 /* All values of vector v; the arrays have room for 1024. */

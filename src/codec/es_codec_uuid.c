@@ -103,10 +103,12 @@ es_uuid_open(EsColumn *column)
 		column->context.ms_of == NULL)
 		return "The milliseconds that a column is relative to are not there";
 	off += (size_t) head.nimages * sizeof(uint64_t);
-	problem = es_vectors_open(&column->ints, source, off, head.nimages);
+	problem = es_vectors_open(&column->ints, source, &column->context.memory,
+							  off, head.nimages);
 	if (problem == NULL)
-		problem = es_vectors_open(&column->high, source, off + column->ints.len,
-								  head.nimages);
+		problem = es_vectors_open(&column->high, source,
+								  &column->context.memory,
+								  off + column->ints.len, head.nimages);
 	return problem;
 }
 

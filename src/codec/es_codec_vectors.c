@@ -13,13 +13,16 @@
  */
 #include "codec/es_codec_internal.h"
 
+/* a vector of which so many values were asked for is read as a whole */
+#define READ_AFTER	8
+
 static const char *const bad_head = "The head of a column's vectors is out of range";
 static const char *const bad_vector = "A vector of a column is out of range";
 static const char *const bad_runs = "The runs of a column's vector are out of order";
 
 const char *
-es_vectors_open(EsVectors *vectors, const EsSource *source, size_t off,
-				uint32_t n)
+es_vectors_open(EsVectors *vectors, const EsSource *source,
+				const EsMemory *memory, size_t off, uint32_t n)
 {
 	EsVectorsHead head;
 
@@ -27,6 +30,7 @@ es_vectors_open(EsVectors *vectors, const EsSource *source, size_t off,
 		return es_cut_short;
 	memcpy(&head, source->bytes + off, sizeof(head));
 	vectors->source = source;
+	vectors->memory = memory;
 	vectors->off = off;
 	vectors->len = head.len;
 	vectors->n = n;
@@ -135,8 +139,33 @@ find_run(const EsSource *source, size_t data, uint32_t nruns, uint32_t i,
 	return NULL;
 }
 
+void
+es_vectors_close(EsVectors *vectors)
+{
+	if (vectors->recent != NULL)
+		vectors->memory->free(vectors->memory->arg, vectors->recent);
+	vectors->recent = NULL;
+}
+
+/*
+ * Is it time to read all of the vector?  Whoever has read all of the one before
+ * goes on to do so.
+ */
+static bool
+is_walked(EsVectors *vectors, uint32_t v)
+{
+	if (vectors->asked_v != v)
+	{
+		vectors->asked_v = v;
+		vectors->nasked = 0;
+		if (vectors->recent != NULL && v == vectors->recent_v + 1)
+			vectors->nasked = READ_AFTER;
+	}
+	return vectors->nasked++ >= READ_AFTER;
+}
+
 const char *
-es_vectors_get(const EsVectors *vectors, uint32_t row, int64_t *value)
+es_vectors_get(EsVectors *vectors, uint32_t row, int64_t *value)
 {
 	const EsSource *source = vectors->source;
 	EsVector	vector;
@@ -146,6 +175,25 @@ es_vectors_get(const EsVectors *vectors, uint32_t row, int64_t *value)
 	uint64_t	packed = 0;
 	size_t		data;
 	const char *problem;
+
+	if (vectors->recent != NULL && vectors->recent_v == v)
+	{
+		*value = vectors->recent[i];
+		return NULL;
+	}
+	if (is_walked(vectors, v))
+	{
+		if (vectors->recent == NULL)
+			vectors->recent = vectors->memory->alloc(vectors->memory->arg,
+													 ES_VECTOR_ROWS * sizeof(int64_t));
+		vectors->recent_v = UINT32_MAX;
+		problem = es_vectors_read(vectors, v, vectors->recent);
+		if (problem != NULL)
+			return problem;
+		vectors->recent_v = v;
+		*value = vectors->recent[i];
+		return NULL;
+	}
 
 	problem = read_descriptor(vectors, v, &vector, &data);
 	if (problem != NULL)
