@@ -38,6 +38,7 @@ OBJS = \
 	src/format/es_format_check.o \
 	src/store/es_store_apply.o \
 	src/store/es_store_batch.o \
+	src/store/es_store_batch_rows.o \
 	src/store/es_store_build.o \
 	src/store/es_store_compact.o \
 	src/store/es_store_copy.o \
@@ -45,6 +46,7 @@ OBJS = \
 	src/store/es_store_dirchange.o \
 	src/store/es_store_directory.o \
 	src/store/es_store_fetch.o \
+	src/store/es_store_load.o \
 	src/store/es_store_meta.o \
 	src/store/es_store_read.o \
 	src/store/es_store_space.o \
@@ -55,6 +57,7 @@ OBJS = \
 	src/store/es_store_verify_rows.o \
 	src/store/es_store_xlog.o \
 	src/decode/es_decode.o \
+	src/decode/es_decode_batch.o \
 	src/table/es_table_analyze.o \
 	src/table/es_table_bitmap.o \
 	src/table/es_table_build.o \

@@ -32,6 +32,7 @@
 #include "compact/es_compact.h"
 #include "store/es_store.h"
 #include "store/es_store_build.h"
+#include "table/es_table.h"
 
 /* batches that are published together: bounds memory, and what a cancel loses */
 #define GROUP_BATCHES	12
@@ -144,6 +145,16 @@ keep_page(Compaction *c)
 	piece->span = piece->nrows = reader->page_nrows;
 }
 
+/*
+ * The load batch at hand stays.
+ */
+static void
+keep_batch(Compaction *c)
+{
+	finish_batch(c);
+	c->pieces[c->npieces++] = c->reader->at.unit;
+}
+
 static void
 add_row(Compaction *c, HeapTuple tuple)
 {
@@ -153,7 +164,7 @@ add_row(Compaction *c, HeapTuple tuple)
 		finish_batch(c);
 	heap_deform_tuple(tuple, RelationGetDescr(c->rel), c->values, c->isnull);
 	es_builder_add(c->builder, c->reader->row, es_reader_xid(c->reader),
-				   c->values, c->isnull);
+				   c->values, c->isnull, -1);
 	MemoryContextSwitchTo(old_context);
 	MemoryContextReset(c->row_context);
 }
@@ -180,12 +191,22 @@ add_unit(Compaction *c, const EsUnit *unit)
 	HTSV_Result verdict;
 	BlockNumber block = InvalidBlockNumber;
 	bool		keep = false;
+	bool		begun = false;
 
 	es_reader_begin(reader, c->rel, ES_JUDGE_VACUUM, NULL, c->read_ring,
 					unit->first_row, unit->first_row + unit->span);
 	reader->oldest_xmin = c->oldest_xmin;
 	while (es_reader_step(reader, true, &verdict))
 	{
+		if (reader->in_batch && !begun)
+		{
+			begun = true;
+			if (es_reader_page_is_open(reader))
+			{
+				keep_batch(c);
+				break;
+			}
+		}
 		if (!reader->in_batch && reader->block != block)
 		{
 			es_vacuum_delay_point();
@@ -229,6 +250,9 @@ publish_group(Compaction *c)
 		}
 	}
 	ES_STOP_POINT("compact-before-publish");
+	if (c->npieces == c->nold &&
+		memcmp(c->pieces, c->old, c->nold * sizeof(EsUnit)) == 0)
+		return;					/* all of them stay */
 	if (es_store_replace(c->rel, c->old, c->nold, c->pieces, c->npieces))
 	{
 		EsCompactResult *r = c->result;
@@ -268,7 +292,7 @@ is_worth_it(const EsUnit *units, uint32 n)
 
 	for (uint32 i = 0; i < n; i++)
 	{
-		if (units[i].kind == ES_UNIT_TAIL)
+		if (!es_unit_is_settled(&units[i]))
 			return true;
 		rows += units[i].nrows;
 		kb += units[i].raw_kb;
@@ -287,7 +311,7 @@ is_worth_it(const EsUnit *units, uint32 n)
 static bool
 is_candidate(const EsUnit *unit)
 {
-	return unit->kind == ES_UNIT_TAIL ||
+	return !es_unit_is_settled(unit) ||
 		(unit->nrows < (uint32) es_batch_rows / 2 &&
 		 unit->raw_kb < (uint32) es_batch_size / 2);
 }
@@ -356,6 +380,8 @@ es_compact_table(Relation rel, bool all, EsCompactResult *result)
 	uint32		nunits;
 	uint64		row = ES_FIRST_ROW;
 	uint64		next_row;
+	EsRoles		roles;
+	uint8		id_key[ES_SIPHASH_KEY_BYTES];
 
 	memset(result, 0, sizeof(EsCompactResult));
 	memset(&options, 0, sizeof(options));
@@ -364,6 +390,13 @@ es_compact_table(Relation rel, bool all, EsCompactResult *result)
 	options.codec = ES_CODEC_ZSTD;
 	options.level = ZSTD_LEVEL;
 	options.block_bytes = BLOCK_BYTES;
+	roles = es_table_roles(rel);
+	options.recorded_at = roles.recorded_at;
+	if (roles.event_id != 0 && es_store_id_key(rel, id_key))
+	{
+		options.event_id = roles.event_id;
+		options.id_key = id_key;
+	}
 
 	c->rel = rel;
 	c->all = all;

@@ -4,7 +4,8 @@
  *	  Logical decoding of our WAL records.
  *
  * A row image in WAL is a heap tuple in the table's row type, so a row is decoded
- * by copying it.  Values out of line were logged by heap before it, under the same
+ * by copying it; those of a batch, which is in its record as a whole, are decoded
+ * by their columns first.  Values out of line were logged by heap before it, under the same
  * transaction, and core puts them back in.  Outcomes of transactions and
  * savepoints, TRUNCATE and the order of commits are core's business, too.
  *
@@ -23,6 +24,7 @@
 
 #include "base/es_compat.h"
 #include "decode/es_decode.h"
+#include "decode/es_decode_internal.h"
 #include "format/es_walrec.h"
 
 /* what is left to read of a record's main data */
@@ -70,12 +72,9 @@ take_bytes(RecordData *data, Size size)
 	return bytes;
 }
 
-/*
- * A change of the record's table, not filled in yet.
- */
-static ReorderBufferChange *
-make_change(LogicalDecodingContext *ctx, XLogReaderState *record,
-			enum ReorderBufferChangeType action)
+ReorderBufferChange *
+es_decode_make_change(LogicalDecodingContext *ctx, XLogReaderState *record,
+					  enum ReorderBufferChangeType action)
 {
 	ReorderBufferChange *change = es_reorder_alloc_change(ctx->reorder);
 
@@ -120,7 +119,7 @@ queue_row(LogicalDecodingContext *ctx, XLogRecordBuffer *buf, RecordData *data,
 	if (image.hoff < SizeofHeapTupleHeader ||
 		image.hoff > image.datalen + SizeofHeapTupleHeader)
 		report_length(data->lsn);
-	change = make_change(ctx, record,
+	change = es_decode_make_change(ctx, record,
 						 speculative ?
 						 REORDER_BUFFER_CHANGE_INTERNAL_SPEC_INSERT :
 						 REORDER_BUFFER_CHANGE_INSERT);
@@ -177,6 +176,22 @@ decode_multi(LogicalDecodingContext *ctx, XLogRecordBuffer *buf,
 }
 
 static void
+decode_batch(LogicalDecodingContext *ctx, XLogRecordBuffer *buf,
+			 RecordData *data)
+{
+	xl_es_batch xlrec;
+	const char *body;
+
+	memcpy(&xlrec, take_bytes(data, SizeOfEsBatch), SizeOfEsBatch);
+	if (!(xlrec.flags & ES_BATCH_LOGICAL) || !is_wanted(ctx, buf->record))
+		return;
+	body = take_bytes(data, xlrec.body_len);
+	if (data->at != data->end)
+		report_length(data->lsn);
+	es_decode_batch_rows(ctx, buf, &xlrec, body);
+}
+
+static void
 decode_spec(LogicalDecodingContext *ctx, XLogRecordBuffer *buf,
 			RecordData *data)
 {
@@ -188,7 +203,7 @@ decode_spec(LogicalDecodingContext *ctx, XLogRecordBuffer *buf,
 		report_length(data->lsn);
 	if (!is_wanted(ctx, buf->record))
 		return;
-	change = make_change(ctx, buf->record,
+	change = es_decode_make_change(ctx, buf->record,
 						 xlrec.flags & ES_SPEC_CONFIRM ?
 						 REORDER_BUFFER_CHANGE_INTERNAL_SPEC_CONFIRM :
 						 REORDER_BUFFER_CHANGE_INTERNAL_SPEC_ABORT);
@@ -219,6 +234,9 @@ decode_record(LogicalDecodingContext *ctx, XLogRecordBuffer *buf, uint8 info)
 			break;
 		case XLOG_ES_MULTI:
 			decode_multi(ctx, buf, &data);
+			break;
+		case XLOG_ES_BATCH:
+			decode_batch(ctx, buf, &data);
 			break;
 		case XLOG_ES_SPEC:
 			decode_spec(ctx, buf, &data);
@@ -252,7 +270,7 @@ es_decode(LogicalDecodingContext *ctx, XLogRecordBuffer *buf)
 
 	/* also gives the transaction its first snapshot, so it is asked first */
 	if ((info == XLOG_ES_INSERT || info == XLOG_ES_MULTI ||
-		 info == XLOG_ES_SPEC) &&
+		 info == XLOG_ES_BATCH || info == XLOG_ES_SPEC) &&
 		!SnapBuildProcessChange(ctx->snapshot_builder, xid, buf->origptr))
 		return;
 

@@ -3,9 +3,10 @@
  * es_batch.h
  *	  The inside of a batch: up to 65,536 rows, by columns.
  *
- * A batch is one string of bytes, its body, cut into the pages of its extent.
- * Page i holds its bytes from i * ES_BATCH_PAGE_BYTES on, from the end of the
- * page header to pd_lower; all pages but the last are full.
+ * A batch is one string of bytes, its body, cut into the pages of its extent.  They
+ * stand from the end of the page header to pd_lower; all pages but the last are
+ * full.  The first page has 24 bytes less of them, which are kept for a heap
+ * tuple's header at the end of the page.
  *
  *	  +--------------+--------------+------------+-----+------------+
  *	  | EsBatchHeader | column table | zone maps | stream | stream ... |
@@ -22,15 +23,23 @@
  *	  row's number less first_row, ascending.
  *
  * Transactions
- *	  The rows of a batch are known to be committed; each has the 64-bit number of
- *	  the transaction that inserted it, or 0 when it is older than all snapshots
- *	  (frozen).  That of all rows is "xid", unless there is a hidden column
- *	  ES_BATCH_XIDS.
+ *	  The rows of a settled batch are known to be committed; each has the 64-bit
+ *	  number of the transaction that inserted it, or 0 when it is older than all
+ *	  snapshots (frozen).  That of all rows is "xid", unless there is a hidden
+ *	  column ES_BATCH_XIDS.
+ *
+ *	  A load batch (unit flag ES_UNIT_FLAG_LOAD) is of one transaction, whose outcome
+ *	  is to be found out: for that its first page has the header of a heap tuple
+ *	  behind pd_upper, with xmin, cmin, t_ctid = TID of the first row, which
+ *	  PostgreSQL's code judges as it would judge a row.
  *
  * Columns
  *	  Attributes 1 to natts in order, then the hidden ones.  A column with encoding
- *	  ES_ENC_NULLS, ES_ENC_POSITION or ES_ENC_MADE_ID has no stream (len 0).  An
- *	  attribute that the table got later is not in the batch.
+ *	  ES_ENC_NULLS or ES_ENC_POSITION has no stream (len 0).  That of one with
+ *	  ES_ENC_MADE_ID, ids that the storage made of the row's number and some
+ *	  milliseconds, is of these: integers.  Milliseconds, there and in
+ *	  ES_ENC_UUID7, may be relative to those of a timestamp, the attribute
+ *	  "related".  An attribute that the table got later is not in the batch.
  *
  * Zone maps
  *	  Of a column of integers, for each 1024 rows: least and greatest value as
@@ -60,6 +69,8 @@
 
 #define ES_BATCH_PAGE_BYTES \
 	(BLCKSZ - MAXALIGN(SizeOfPageHeaderData) - sizeof(EsPageSpecialData))
+#define ES_BATCH_TUPLE_BYTES	MAXALIGN(SizeofHeapTupleHeader)
+#define ES_BATCH_FIRST_BYTES	(ES_BATCH_PAGE_BYTES - ES_BATCH_TUPLE_BYTES)
 
 /* largest body: its columns' offsets and its pages stay far below any limit */
 #define ES_BATCH_MAX_BYTES		(UINT64CONST(1) << 40)
@@ -127,7 +138,8 @@ StaticAssertDecl(offsetof(EsBatchHeader, xid) == 40, "EsBatchHeader is on disk")
  *	    32      8   len           of the stream
  *	    40      8   raw_bytes     of its values
  *	    48      4   zones         offset of its zone map in the body; 0: none
- *	    52     12   unused        0
+ *	    52      2   related       attribute that milliseconds are relative to; 0
+ *	    54     10   unused        0
  */
 typedef struct EsBatchColumn
 {
@@ -145,7 +157,9 @@ typedef struct EsBatchColumn
 	uint64		len;
 	uint64		raw_bytes;
 	uint32		zones;
-	uint32		unused[3];
+	int16		related;
+	uint16		unused;
+	uint32		unused2[2];
 } EsBatchColumn;
 
 StaticAssertDecl(sizeof(EsBatchColumn) == 64, "EsBatchColumn is on disk");
@@ -167,7 +181,49 @@ es_batch_vectors(uint32 nrows)
 static inline uint64
 es_batch_pages(uint64 body_len)
 {
-	return (body_len + ES_BATCH_PAGE_BYTES - 1) / ES_BATCH_PAGE_BYTES;
+	return (body_len + ES_BATCH_TUPLE_BYTES + ES_BATCH_PAGE_BYTES - 1) /
+		ES_BATCH_PAGE_BYTES;
+}
+
+/* where in the body a page of it begins, and which page has a byte of it */
+static inline uint64
+es_batch_page_begin(uint32 index)
+{
+	return index == 0 ? 0 :
+		(uint64) index * ES_BATCH_PAGE_BYTES - ES_BATCH_TUPLE_BYTES;
+}
+
+static inline uint32
+es_batch_page_of(uint64 offset)
+{
+	return (uint32) ((offset + ES_BATCH_TUPLE_BYTES) / ES_BATCH_PAGE_BYTES);
+}
+
+/* how many bytes of the body are on a page of it */
+static inline uint32
+es_batch_page_len(uint64 body_len, uint32 index)
+{
+	uint64		begin = es_batch_page_begin(index);
+
+	return (uint32) (Min(body_len, es_batch_page_begin(index + 1)) - begin);
+}
+
+/* the first page of a load batch: its tuple header */
+static inline HeapTupleHeader
+es_batch_tuple_header(Page page)
+{
+	return (HeapTupleHeader)
+		((char *) page + BLCKSZ - sizeof(EsPageSpecialData) -
+		 ES_BATCH_TUPLE_BYTES);
+}
+
+/* Is it the first page of a load batch? */
+static inline bool
+es_batch_has_tuple(Page page)
+{
+	return EsPageGetSpecial(page)->index_in_unit == 0 &&
+		((PageHeader) page)->pd_upper ==
+		BLCKSZ - sizeof(EsPageSpecialData) - ES_BATCH_TUPLE_BYTES;
 }
 
 /*

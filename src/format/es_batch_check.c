@@ -101,9 +101,10 @@ check_column(const EsBatchHeader *header, const EsBatchColumn *column)
 		return "A column of the batch has too many nulls";
 	if (column->encoding < ES_ENC_NULLS || column->encoding > ES_ENC_MADE_ID)
 		return "A column of the batch has an encoding that does not exist";
+	if (column->related < 0 || column->related > header->natts)
+		return "A column of the batch is relative to one that is not there";
 	if (column->encoding == ES_ENC_NULLS ||
-		column->encoding == ES_ENC_POSITION ||
-		column->encoding == ES_ENC_MADE_ID)
+		column->encoding == ES_ENC_POSITION)
 	{
 		if (column->len != 0)
 			return "A column of the batch has bytes that it does not need";

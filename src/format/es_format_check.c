@@ -100,6 +100,9 @@ check_unit(const EsUnit *unit)
 		(unit->kind == ES_UNIT_TAIL &&
 		 unit->first_page + unit->npages > ES_RUN_MAX_PAGES))
 		return "A unit's number of pages is out of range";
+	if ((unit->flags & ~ES_UNIT_FLAGS_KNOWN) != 0 ||
+		(unit->kind == ES_UNIT_TAIL && unit->flags != 0))
+		return "A unit has flags that do not exist";
 	if (unit->kind == ES_UNIT_BATCH && unit->nrows > ES_BATCH_MAX_ROWS)
 		return "A unit's number of rows is out of range";
 	if (unit->span < 1 || unit->nrows < 1 || unit->nrows > unit->span ||

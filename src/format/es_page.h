@@ -139,6 +139,10 @@ es_tid_to_row(ItemPointer tid)
 #define ES_UNIT_TAIL			1	/* consecutive tail pages of a run */
 #define ES_UNIT_BATCH			2	/* a batch */
 
+#define ES_UNIT_FLAG_LOAD		0x01	/* batch: of one transaction, whose outcome
+										 * is to be found out */
+#define ES_UNIT_FLAGS_KNOWN		0x01
+
 /*
  * A closed unit: it covers the rows [first_row, first_row + span) and never
  * gets another one.
@@ -151,7 +155,7 @@ es_tid_to_row(ItemPointer tid)
  *	    24      4   span       row numbers covered
  *	    28      4   nrows      rows among them; tail units: == span
  *	    32      1   kind       ES_UNIT_*
- *	    33      1   flags      0
+ *	    33      1   flags      ES_UNIT_FLAG_*; unknown bits are an error
  *	    34      2   first_page tail: index_in_unit of its first page, which is
  *							   not 0 in what is left of a run; else 0
  *	    36      4   raw_kb     batch: kilobytes of its values; else 0
@@ -181,6 +185,14 @@ StaticAssertDecl(sizeof(EsUnit) == 64, "EsUnit is on disk");
 StaticAssertDecl(offsetof(EsUnit, kind) == 32, "EsUnit is on disk");
 
 #define ES_RUN_MAX_PAGES		128
+
+/* Is it a batch whose rows are all known to be committed? */
+static inline bool
+es_unit_is_settled(const EsUnit *unit)
+{
+	return unit->kind == ES_UNIT_BATCH &&
+		(unit->flags & ES_UNIT_FLAG_LOAD) == 0;
+}
 
 /* --- metapage --- */
 
@@ -219,7 +231,8 @@ typedef struct EsCounters
 	uint32		unit_blocks;	/* sum of npages of closed units */
 	uint32		dir_blocks;		/* directory pages */
 	uint32		run_blocks;		/* 0: no runs of stream heads yet */
-	uint32		tail_blocks;	/* sum of npages of closed tail units */
+	uint32		loose_blocks;	/* sum of npages of closed units that are no
+								 * settled batches */
 } EsCounters;
 
 /*

@@ -11,9 +11,9 @@
  *	  * blocks are numbered in the order in which they are locked.
  *
  * The info codes of all sixteen records are fixed now, since all sixteen of
- * them are taken.  The ones not named below are for batches (RESERVE 0x90,
- * BATCH 0xA0, PAGES 0xB0, REPLACE 0xC0), erasure (DELETE 0xD0), the stream index
- * (COVER 0xE0) and dictionaries (DICT 0xF0).  A library that meets one that it
+ * them are taken.  The ones not named below are kept: 0x90 and 0xB0 for what
+ * batches may need, 0xD0 for erasure, 0xE0 for the stream index and 0xF0 for
+ * dictionaries.  A library that meets one that it
  * does not know stops replay with a hint.
  *
  * Versions of the records
@@ -42,6 +42,7 @@
 #define XLOG_ES_SETTLE			0x60	/* rows of a page frozen, known aborted */
 #define XLOG_ES_TRUNC			0x70	/* free blocks at the end given up */
 #define XLOG_ES_META			0x80	/* other changes of the metapage */
+#define XLOG_ES_BATCH			0xA0	/* rows as a batch */
 #define XLOG_ES_REPLACE			0xC0	/* units replaced in the directory */
 
 #define XLOG_ES_OPMASK			0xF0
@@ -163,6 +164,45 @@ typedef struct xl_es_multi
 StaticAssertDecl(sizeof(xl_es_multi) == 8, "xl_es_multi is in WAL");
 
 /*
+ * BATCH: rows were added as a load batch.  The open run, if there is one, becomes a
+ * closed unit, and no page is current any more.
+ *
+ * Block 0: the metapage
+ * Block 1: the page that was current, with ES_BATCH_OLD
+ * Block 2 and following: the pages of the batch, WILL_INIT
+ * Main data: this struct, then body_len bytes of the body
+ */
+#define ES_BATCH_LOGICAL		0x01	/* decode it */
+#define ES_BATCH_LAST			0x02	/* last rows of their call */
+#define ES_BATCH_OLD			0x04	/* there was an open run */
+#define ES_BATCH_FROZEN			0x08	/* visible to all, as COPY FREEZE wants */
+
+/* data pages of one record: it takes 33 blocks, two of which may be others */
+#define ES_BATCH_MAX_LOAD_PAGES	28
+
+typedef struct xl_es_batch
+{
+	uint8		version;
+	uint8		flags;			/* ES_BATCH_* */
+	uint16		unused;			/* 0 */
+	uint32		npages;
+	uint64		unit_id;
+	uint64		first_row;
+	uint64		run_end;		/* OLD: one past the last row of the run */
+	uint32		span;
+	uint32		nrows;
+	BlockNumber start;
+	uint32		raw_kb;
+	uint32		body_len;
+	uint32		unused2;		/* 0 */
+	uint8		id_key[16];		/* of the ids made here, for decoding */
+} xl_es_batch;
+
+#define SizeOfEsBatch		sizeof(xl_es_batch)
+
+StaticAssertDecl(sizeof(xl_es_batch) == 72, "xl_es_batch is in WAL");
+
+/*
  * SPEC: a speculative insertion was confirmed, or super-deleted.
  *
  * Block 0: the tail page
@@ -199,15 +239,17 @@ typedef struct xl_es_images
 StaticAssertDecl(sizeof(xl_es_images) == 8, "xl_es_images is in WAL");
 
 /*
- * SETTLE: rows of a tail page were frozen or marked aborted.
+ * SETTLE: rows of a tail page were frozen or marked aborted; or a load batch was
+ * frozen (ES_SETTLE_BATCH, without offsets).
  *
- * Block 0: the tail page
+ * Block 0: the tail page, or the first page of the batch
  * Main data: this struct, then nfrozen and naborted offsets (uint16)
  *
  * conflict_xid: newest xmin among the frozen rows.  A standby's snapshot that
  * does not see it yet must not meet the frozen row.
  */
 #define ES_SETTLE_PAGE			0x01	/* the page is settled now */
+#define ES_SETTLE_BATCH			0x02	/* the rows of the batch are frozen */
 
 typedef struct xl_es_settle
 {

@@ -145,6 +145,27 @@ extern void es_store_put_rows(Relation rel, EsNewRow *rows, int nrows,
 							  int flags, BufferAccessStrategy strategy);
 
 /*
+ * Add rows, in order, as a batch, or as few as are needed: as es_store_put_rows,
+ * but false if they are better put in one by one; then nothing was done.  The
+ * same errors.
+ */
+typedef struct EsLoadOptions
+{
+	AttrNumber	position;		/* columns with a meaning; 0: none */
+	AttrNumber	event_id;
+	AttrNumber	recorded_at;
+	CommandId	cid;
+	bool		frozen;			/* visible to all at once (COPY FREEZE) */
+} EsLoadOptions;
+
+/* fewer bytes of tuples than this go to the tail */
+#define ES_LOAD_MIN_BYTES	16384
+
+extern bool es_store_load_rows(Relation rel, EsNewRow *rows, int nrows,
+							   int flags, const EsLoadOptions *options,
+							   BufferAccessStrategy strategy);
+
+/*
  * Add one row speculatively: as es_store_put_rows, but others see it as
  * "token" until es_store_finish_speculative confirms or withdraws it.
  */
@@ -244,6 +265,7 @@ typedef struct EsReader
 	EsBatch    *batch;
 	uint32		first_index;	/* offered are this one and those after it */
 	uint32	   *picked;			/* ... unless these are */
+	HTSV_Result batch_verdict;	/* of all its rows */
 
 	/* the row that was returned last */
 	uint64		row;
@@ -288,8 +310,8 @@ extern uint64 es_reader_xid(EsReader *reader);
 extern TransactionId es_reader_xmin(EsReader *reader);
 
 /*
- * Is there a row on the page at hand whose transaction is not decided yet?  For
- * ES_JUDGE_VACUUM.
+ * Is there a row on the page, or in the batch, at hand whose transaction is not
+ * decided yet?  For ES_JUDGE_VACUUM.
  */
 extern bool es_reader_page_is_open(const EsReader *reader);
 

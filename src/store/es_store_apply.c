@@ -15,6 +15,7 @@
 
 #include "access/htup_details.h"
 
+#include "format/es_batch.h"
 #include "store/es_store_internal.h"
 
 void
@@ -34,6 +35,54 @@ es_apply_meta_init(Page page, const xl_es_meta_init *xlrec)
 	meta->next_unit_id = 1;
 	meta->next_row = xlrec->next_row;
 	meta->alloc_end = ES_META_BLOCK + 1;
+}
+
+/*
+ * Another unit, the newest.
+ */
+static EsUnit *
+add_recent(EsMeta meta)
+{
+	EsUnit	   *unit = &meta->recent[meta->nrecent++];
+
+	Assert(meta->nrecent <= ES_META_RECENT_UNITS);
+	memset(unit, 0, sizeof(EsUnit));
+	return unit;
+}
+
+/*
+ * The open run becomes a closed unit.
+ */
+static void
+close_run(EsMeta meta, uint64 end_row, uint32 nrows)
+{
+	EsOpenRun  *open = &meta->open;
+	EsUnit	   *unit;
+
+	if (nrows == 0)
+	{
+		EsExtent	extent;
+
+		/* a run without rows leaves no unit; its blocks may be used again */
+		extent.start = open->start;
+		extent.len = open->npages;
+		es_space_give(meta, extent);
+		meta->gen++;
+		memset(open, 0, sizeof(EsOpenRun));
+		return;
+	}
+	unit = add_recent(meta);
+	unit->first_row = open->first_row;
+	unit->unit_id = open->unit_id;
+	unit->start = open->start;
+	unit->npages = open->npages;
+	unit->span = (uint32) (end_row - open->first_row);
+	unit->nrows = nrows;
+	unit->kind = ES_UNIT_TAIL;
+	meta->counters.rows += unit->nrows;
+	meta->counters.unit_blocks += unit->npages;
+	meta->counters.loose_blocks += unit->npages;
+	memset(open, 0, sizeof(EsOpenRun));
 }
 
 /*
@@ -61,35 +110,8 @@ es_apply_new_tail_meta(Page page, const xl_es_new_tail *xlrec)
 			es_space_give(meta, old);
 	}
 
-	if ((xlrec->flags & ES_NEW_TAIL_CLOSE) && xlrec->nrows == 0)
-	{
-		EsExtent	extent;
-
-		/* a run without rows leaves no unit; its blocks may be used again */
-		extent.start = open->start;
-		extent.len = open->npages;
-		es_space_give(meta, extent);
-		meta->gen++;
-		memset(open, 0, sizeof(EsOpenRun));
-	}
-	else if (xlrec->flags & ES_NEW_TAIL_CLOSE)
-	{
-		EsUnit	   *unit = &meta->recent[meta->nrecent++];
-
-		Assert(meta->nrecent <= ES_META_RECENT_UNITS);
-		memset(unit, 0, sizeof(EsUnit));
-		unit->first_row = open->first_row;
-		unit->unit_id = open->unit_id;
-		unit->start = open->start;
-		unit->npages = open->npages;
-		unit->span = (uint32) (xlrec->end_row - open->first_row);
-		unit->nrows = xlrec->nrows;
-		unit->kind = ES_UNIT_TAIL;
-		meta->counters.rows += unit->nrows;
-		meta->counters.unit_blocks += unit->npages;
-		meta->counters.tail_blocks += unit->npages;
-		memset(open, 0, sizeof(EsOpenRun));
-	}
+	if (xlrec->flags & ES_NEW_TAIL_CLOSE)
+		close_run(meta, xlrec->end_row, xlrec->nrows);
 
 	if (!(xlrec->flags & ES_NEW_TAIL_PAGE))
 	{
@@ -111,6 +133,80 @@ es_apply_new_tail_meta(Page page, const xl_es_new_tail *xlrec)
 	meta->reserve.len--;
 	if (meta->reserve.len == 0)
 		meta->reserve.start = 0;
+}
+
+/*
+ * The metapage's part of BATCH: what was chosen is taken before the run, which may
+ * be without rows, gives anything back.
+ */
+void
+es_apply_batch_meta(Page page, const xl_es_batch *xlrec)
+{
+	EsMeta		meta = EsPageGetMeta(page);
+	EsUnit	   *unit;
+	EsExtent	extent;
+
+	extent.start = xlrec->start;
+	extent.len = xlrec->npages;
+	es_space_take(meta, extent);
+	if (xlrec->flags & ES_BATCH_OLD)
+		close_run(meta, xlrec->run_end,
+				  (uint32) (xlrec->run_end - meta->open.first_row));
+
+	unit = add_recent(meta);
+	unit->first_row = xlrec->first_row;
+	unit->unit_id = xlrec->unit_id;
+	unit->start = xlrec->start;
+	unit->npages = xlrec->npages;
+	unit->span = xlrec->span;
+	unit->nrows = xlrec->nrows;
+	unit->kind = ES_UNIT_BATCH;
+	unit->flags = ES_UNIT_FLAG_LOAD;
+	unit->raw_kb = xlrec->raw_kb;
+	meta->counters.rows += unit->nrows;
+	meta->counters.unit_blocks += unit->npages;
+	meta->counters.loose_blocks += unit->npages;
+	meta->next_unit_id = xlrec->unit_id + 1;
+	meta->next_row = xlrec->first_row + xlrec->span;
+}
+
+/*
+ * A page of a batch.
+ */
+void
+es_apply_batch_page(Page page, uint64 unit_id, uint64 first_row,
+					const char *body, uint64 body_len, uint32 index)
+{
+	uint32		bytes = es_batch_page_len(body_len, index);
+
+	es_page_init(page, ES_PAGE_BATCH, unit_id, first_row, index, 0);
+	memcpy(PageGetContents(page), body + es_batch_page_begin(index), bytes);
+	((PageHeader) page)->pd_lower = MAXALIGN(SizeOfPageHeaderData) + bytes;
+}
+
+/*
+ * The header that the rows of a load batch are judged by.
+ */
+void
+es_apply_batch_tuple(Page page, TransactionId xid, CommandId cid, bool frozen)
+{
+	HeapTupleHeader header = es_batch_tuple_header(page);
+
+	((PageHeader) page)->pd_upper -= ES_BATCH_TUPLE_BYTES;
+	memset(header, 0, ES_BATCH_TUPLE_BYTES);
+	HeapTupleHeaderSetXmin(header, xid);
+	HeapTupleHeaderSetCmin(header, cid);
+	header->t_infomask = HEAP_XMAX_INVALID;
+	if (frozen)
+		HeapTupleHeaderSetXminFrozen(header);
+	header->t_hoff = ES_BATCH_TUPLE_BYTES;
+	es_row_to_tid(EsPageGetSpecial(page)->first_row, &header->t_ctid);
+}
+
+void
+es_apply_settle_batch(Page page)
+{
+	HeapTupleHeaderSetXminFrozen(es_batch_tuple_header(page));
 }
 
 void

@@ -23,74 +23,38 @@
 #include "port/pg_crc32c.h"
 #include "storage/bufmgr.h"
 #include "storage/predicate.h"
+#include "storage/procarray.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 #include "utils/snapmgr.h"
 
 #include "base/es_corrupt.h"
 #include "format/es_format_check.h"
-#include "store/es_store_batch.h"
-#include "store/es_store_internal.h"
-
-struct EsBatch
-{
-	Relation	rel;
-	EsUnitRef	at;
-	BufferAccessStrategy strategy;
-	MemoryContext context;
-
-	EsBatchHeader *header;		/* the body begins with it */
-	EsBatchColumn *table;
-	char	   *body;
-	bool	   *have;			/* by page of the body: it is there */
-	bool		gone;			/* the unit was retired, and not all read */
-
-	EsColumn  **columns;		/* by place in the table; NULL: not open */
-	int			offsets;		/* places of hidden columns; -1: none */
-	int			xids;
-	TupleDesc	desc;			/* of es_batch_tuple; NULL: not needed yet */
-	Datum	   *values;
-	bool	   *isnull;
-
-	FullTransactionId next_xid; /* when it was opened */
-	EsBatch    *heir;			/* has rows that are needed of a retired one */
-};
-
-/* what a column's source is asked with */
-typedef struct ColumnArg
-{
-	EsBatch    *batch;
-	uint64		offset;
-} ColumnArg;
+#include "store/es_store_batch_internal.h"
 
 /* ----------------------------------------------------------------
  * The body
  * ----------------------------------------------------------------
  */
 
-static void
-report_damage(EsBatch *batch, const char *problem)
+void
+es_batch_report(EsBatch *batch, const char *problem)
 {
+	if (batch->rel == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("a batch in WAL is damaged"),
+				 errdetail("%s.", problem)));
 	es_report_corruption(batch->rel, batch->at.unit.start, "%s", problem);
 }
 
 /*
- * How many bytes of the body are on this page of it?
- */
-static uint32
-bytes_of_page(uint64 body_len, uint32 index)
-{
-	uint64		begin = (uint64) index * ES_BATCH_PAGE_BYTES;
-
-	return (uint32) Min(body_len - begin, ES_BATCH_PAGE_BYTES);
-}
-
-/*
- * Read and share-lock page "index" of a batch.  InvalidBuffer: it is another page
+ * Read and lock page "index" of a batch.  InvalidBuffer: it is another page
  * now.
  */
-static Buffer
-read_page(Relation rel, const EsUnitRef *ref, uint32 index,
-		  BufferAccessStrategy strategy)
+Buffer
+es_batch_read_page(Relation rel, const EsUnitRef *ref, uint32 index,
+		  BufferAccessStrategy strategy, int mode)
 {
 	BlockNumber block = ref->unit.start + index;
 	Buffer		buffer = ReadBufferExtended(rel, MAIN_FORKNUM, block,
@@ -98,7 +62,7 @@ read_page(Relation rel, const EsUnitRef *ref, uint32 index,
 	Page		page = BufferGetPage(buffer);
 	const char *problem;
 
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	LockBuffer(buffer, mode);
 	problem = es_page_check(page);
 	if (problem == NULL)
 	{
@@ -122,18 +86,20 @@ read_page(Relation rel, const EsUnitRef *ref, uint32 index,
 /*
  * Make bytes of the body readable.  false: the batch is gone.
  */
-static bool
-need_body(EsBatch *batch, uint64 offset, uint64 len)
+bool
+es_batch_need(EsBatch *batch, uint64 offset, uint64 len)
 {
 	uint32		first;
 	uint32		last;
 
 	Assert(len > 0 && offset + len <= batch->header->body_len);
-	first = offset / ES_BATCH_PAGE_BYTES;
-	last = (offset + len - 1) / ES_BATCH_PAGE_BYTES;
+	if (batch->have == NULL)
+		return true;
+	first = es_batch_page_of(offset);
+	last = es_batch_page_of(offset + len - 1);
 	for (uint32 i = first; i <= last; i++)
 	{
-		uint32		bytes = bytes_of_page(batch->header->body_len, i);
+		uint32		bytes = es_batch_page_len(batch->header->body_len, i);
 		Buffer		buffer;
 		Page		page;
 
@@ -142,7 +108,8 @@ need_body(EsBatch *batch, uint64 offset, uint64 len)
 		if (batch->gone)
 			return false;
 		CHECK_FOR_INTERRUPTS();
-		buffer = read_page(batch->rel, &batch->at, i, batch->strategy);
+		buffer = es_batch_read_page(batch->rel, &batch->at, i, batch->strategy,
+						   BUFFER_LOCK_SHARE);
 		if (!BufferIsValid(buffer))
 		{
 			batch->gone = true;
@@ -153,8 +120,8 @@ need_body(EsBatch *batch, uint64 offset, uint64 len)
 			MAXALIGN(SizeOfPageHeaderData) + bytes)
 			es_report_corruption(batch->rel, batch->at.unit.start + i,
 								 "The page does not have the bytes of the batch that it should have");
-		memcpy(batch->body + (uint64) i * ES_BATCH_PAGE_BYTES,
-			   PageGetContents(page), bytes);
+		memcpy(batch->body + es_batch_page_begin(i), PageGetContents(page),
+			   bytes);
 		UnlockReleaseBuffer(buffer);
 		batch->have[i] = true;
 	}
@@ -167,7 +134,8 @@ need_body(EsBatch *batch, uint64 offset, uint64 len)
 static bool
 read_header(EsBatch *batch)
 {
-	Buffer		buffer = read_page(batch->rel, &batch->at, 0, batch->strategy);
+	Buffer		buffer = es_batch_read_page(batch->rel, &batch->at, 0, batch->strategy,
+								   BUFFER_LOCK_SHARE);
 	Page		page;
 	uint32		bytes;
 	EsBatchHeader header;
@@ -188,10 +156,14 @@ read_header(EsBatch *batch)
 		 header.max_xid != batch->at.unit.max_xid ||
 		 es_batch_pages(header.body_len) != batch->at.unit.npages))
 		problem = "The batch is not as large as the directory says";
-	if (problem == NULL && bytes != bytes_of_page(header.body_len, 0))
+	if (problem == NULL && bytes != es_batch_page_len(header.body_len, 0))
 		problem = "The page does not have the bytes of the batch that it should have";
+	if (problem == NULL && es_batch_has_tuple(page) != es_batch_is_load(batch))
+		problem = "The page has a tuple header where there should be none, or none";
 	if (problem != NULL)
-		report_damage(batch, problem);
+		es_batch_report(batch, problem);
+	if (es_batch_is_load(batch))
+		memcpy(batch->load, es_batch_tuple_header(page), sizeof(batch->load));
 
 	batch->body = MemoryContextAllocHuge(batch->context, header.body_len);
 	batch->have = MemoryContextAllocZero(batch->context,
@@ -201,13 +173,32 @@ read_header(EsBatch *batch)
 	batch->have[0] = true;
 	batch->header = (EsBatchHeader *) batch->body;
 
-	if (!need_body(batch, 0, header.header_len))
+	if (!es_batch_need(batch, 0, header.header_len))
 		return false;
 	problem = es_batch_check_columns(batch->header);
 	if (problem != NULL)
-		report_damage(batch, problem);
-	batch->table = es_batch_columns(batch->header);
+		es_batch_report(batch, problem);
 	return true;
+}
+
+/*
+ * The header is there: what the rest goes by.
+ */
+static void
+prepare(EsBatch *batch)
+{
+	batch->table = es_batch_columns(batch->header);
+	batch->columns = MemoryContextAllocZero(batch->context,
+											batch->header->ncolumns *
+											sizeof(EsColumn *));
+	batch->offsets = batch->xids = -1;
+	for (int i = batch->header->natts; i < batch->header->ncolumns; i++)
+	{
+		if (batch->table[i].attnum == ES_BATCH_OFFSETS)
+			batch->offsets = i;
+		else
+			batch->xids = i;
+	}
 }
 
 EsBatch *
@@ -229,26 +220,49 @@ es_batch_open(Relation rel, const EsUnitRef *ref,
 		MemoryContextDelete(context);
 		return NULL;
 	}
-	batch->columns = MemoryContextAllocZero(context,
-											batch->header->ncolumns *
-											sizeof(EsColumn *));
-	batch->offsets = batch->xids = -1;
-	for (int i = batch->header->natts; i < batch->header->ncolumns; i++)
-	{
-		if (batch->table[i].attnum == ES_BATCH_OFFSETS)
-			batch->offsets = i;
-		else
-			batch->xids = i;
-	}
+	prepare(batch);
 
 	/* what the rest goes by is read at once */
 	if (batch->offsets >= 0 &&
-		!need_body(batch, batch->table[batch->offsets].offset,
+		!es_batch_need(batch, batch->table[batch->offsets].offset,
 				   batch->table[batch->offsets].len))
 	{
 		MemoryContextDelete(context);
 		return NULL;
 	}
+	return batch;
+}
+
+EsBatch *
+es_batch_open_body(const char *body, uint64 body_len, uint64 first_row,
+				   const uint8 *id_key, MemoryContext parent,
+				   const char **problem)
+{
+	MemoryContext context = AllocSetContextCreate(parent, "eventstore batch",
+												  ALLOCSET_SMALL_SIZES);
+	EsBatch    *batch = MemoryContextAllocZero(context, sizeof(EsBatch));
+
+	batch->context = context;
+	batch->at.unit.first_row = first_row;
+	batch->at.unit.flags = ES_UNIT_FLAG_LOAD;
+	batch->body = MemoryContextAllocHuge(context, Max(body_len,
+													  sizeof(EsBatchHeader)));
+	memcpy(batch->body, body, body_len);
+	batch->header = (EsBatchHeader *) batch->body;
+	memcpy(batch->id_key_copy, id_key, ES_SIPHASH_KEY_BYTES);
+	batch->id_key = batch->id_key_copy;
+	*problem = body_len < sizeof(EsBatchHeader) ?
+		"The batch has no header" : es_batch_check_header(batch->header);
+	if (*problem == NULL && batch->header->body_len != body_len)
+		*problem = "The batch's length is out of range";
+	if (*problem == NULL)
+		*problem = es_batch_check_columns(batch->header);
+	if (*problem != NULL)
+	{
+		MemoryContextDelete(context);
+		return NULL;
+	}
+	prepare(batch);
 	return batch;
 }
 
@@ -281,7 +295,45 @@ need_of_column(void *arg, size_t offset, size_t len)
 	ColumnArg  *column = (ColumnArg *) arg;
 
 	return len == 0 ||
-		need_body(column->batch, column->offset + offset, len);
+		es_batch_need(column->batch, column->offset + offset, len);
+}
+
+/*
+ * Milliseconds of a timestamp, as an id shows them.
+ */
+int64
+es_timestamp_ms(int64 timestamp)
+{
+	const int64 unix_epoch = (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) *
+		USECS_PER_DAY;
+	int64		us;
+
+	/* infinity too; whoever reads it back gets the same */
+	us = (int64) ((uint64) timestamp + (uint64) unix_epoch);
+	return us >= 0 ? us / 1000 : (us - 999) / 1000;
+}
+
+/*
+ * What milliseconds of a row are relative to.
+ */
+bool
+es_batch_related_ms(void *arg, uint32_t row, int64_t *ms)
+{
+	ColumnArg  *column = (ColumnArg *) arg;
+	EsBatch    *batch = column->batch;
+	EsColumn   *related;
+	int64_t		value;
+
+	if (batch->table[column->related - 1].encoding == ES_ENC_NULLS)
+		value = 0;
+	else
+	{
+		related = es_batch_column(batch, column->related - 1);
+		if (related == NULL || es_column_int(related, row, &value) != NULL)
+			return false;
+	}
+	*ms = es_timestamp_ms(value);
+	return true;
 }
 
 /*
@@ -309,8 +361,8 @@ es_varlena_step(const uint8_t *at, size_t *off, size_t end, uint8_t align)
 /*
  * The column at a place of the table, opened.  NULL: the batch is gone.
  */
-static EsColumn *
-open_column(EsBatch *batch, int place)
+EsColumn *
+es_batch_column(EsBatch *batch, int place)
 {
 	const EsBatchColumn *entry = &batch->table[place];
 	EsColumnKind kind;
@@ -328,6 +380,11 @@ open_column(EsBatch *batch, int place)
 	kind.width = entry->attlen;
 	kind.align = entry->attalign;
 	kind.by_value = (entry->flags & ES_COLUMN_BY_VALUE) != 0;
+	if (entry->encoding == ES_ENC_MADE_ID)
+	{
+		kind.width = kind.align = sizeof(int64);
+		kind.by_value = true;
+	}
 	source.bytes = (const uint8_t *) batch->body + entry->offset;
 	source.len = entry->len;
 	source.need = need_of_column;
@@ -337,13 +394,19 @@ open_column(EsBatch *batch, int place)
 	context.memory.free = free_in_batch;
 	context.memory.arg = batch->context;
 	context.step = es_varlena_step;
+	if (entry->related != 0)
+	{
+		context.ms_of = es_batch_related_ms;
+		context.ms_arg = arg;
+		arg->related = entry->related;
+	}
 	problem = es_column_open(&batch->columns[place], kind,
 							 batch->header->nrows, &source, &context);
 	if (problem != NULL)
 	{
 		batch->columns[place] = NULL;
 		if (!batch->gone)
-			report_damage(batch, problem);
+			es_batch_report(batch, problem);
 	}
 	return batch->columns[place];
 }
@@ -351,8 +414,8 @@ open_column(EsBatch *batch, int place)
 /*
  * The batch that has row "index" of a retired batch now, and its index there.
  */
-static EsBatch *
-find_heir(EsBatch *batch, uint32 *index)
+EsBatch *
+es_batch_heir(EsBatch *batch, uint32 *index)
 {
 	uint64		row = es_batch_row(batch, *index);
 
@@ -376,7 +439,7 @@ find_heir(EsBatch *batch, uint32 *index)
 		es_store_refresh(batch->rel);
 		if (!es_directory_lookup(batch->rel, row, true, &ref) ||
 			ref.unit.first_row > row || ref.unit.kind != ES_UNIT_BATCH)
-			report_damage(batch, "A batch is gone, and no other has its rows");
+			es_batch_report(batch, "A batch is gone, and no other has its rows");
 		batch->heir = es_batch_open(batch->rel, &ref, batch->strategy,
 									batch->context);
 	}
@@ -385,10 +448,10 @@ find_heir(EsBatch *batch, uint32 *index)
 /*
  * A hidden column's value.  false: the batch is gone.
  */
-static bool
-hidden_value(EsBatch *batch, int place, uint32 index, int64 *value)
+bool
+es_batch_hidden(EsBatch *batch, int place, uint32 index, int64 *value)
 {
-	EsColumn   *column = open_column(batch, place);
+	EsColumn   *column = es_batch_column(batch, place);
 	int64_t		number = 0;
 	const char *problem;
 
@@ -399,296 +462,10 @@ hidden_value(EsBatch *batch, int place, uint32 index, int64 *value)
 	{
 		if (batch->gone)
 			return false;
-		report_damage(batch, problem);
+		es_batch_report(batch, problem);
 	}
 	*value = number;
 	return true;
-}
-
-/* ----------------------------------------------------------------
- * Rows
- * ----------------------------------------------------------------
- */
-
-uint32
-es_batch_nrows(const EsBatch *batch)
-{
-	return batch->header->nrows;
-}
-
-int
-es_batch_natts(const EsBatch *batch)
-{
-	return batch->header->natts;
-}
-
-const EsBatchHeader *
-es_batch_header(const EsBatch *batch)
-{
-	return batch->header;
-}
-
-bool
-es_batch_is_of(const EsBatch *batch, const EsUnit *unit)
-{
-	return batch->at.unit.unit_id == unit->unit_id &&
-		batch->at.unit.first_row == unit->first_row;
-}
-
-uint64
-es_batch_row(EsBatch *batch, uint32 index)
-{
-	int64		offset = index;
-
-	/* these are read when the batch is opened */
-	if (batch->offsets >= 0 &&
-		!hidden_value(batch, batch->offsets, index, &offset))
-		elog(ERROR, "row numbers of a batch are not in memory");
-	return batch->at.unit.first_row + offset;
-}
-
-uint32
-es_batch_search(EsBatch *batch, uint64 row)
-{
-	uint32		nrows = batch->header->nrows;
-	uint32		low = 0;
-	uint32		high = nrows;
-
-	if (row <= batch->at.unit.first_row)
-		return 0;
-	if (batch->offsets < 0)
-		return (uint32) Min(row - batch->at.unit.first_row, nrows);
-	while (low < high)
-	{
-		uint32		middle = low + (high - low) / 2;
-
-		if (es_batch_row(batch, middle) < row)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-uint64
-es_batch_xid(EsBatch *batch, uint32 index)
-{
-	int64		xid;
-
-	while (batch->xids >= 0)
-	{
-		if (hidden_value(batch, batch->xids, index, &xid))
-			return (uint64) xid;
-		batch = find_heir(batch, &index);
-	}
-	return batch->header->xid;
-}
-
-/*
- * A transaction number of a snapshot or tuple in 64 bits, by what the next one
- * was: a snapshot's are at most 2^31 older.
- */
-uint64
-es_full_xid(FullTransactionId next, TransactionId xid)
-{
-	uint64		full;
-
-	if (!TransactionIdIsNormal(xid))
-		return 0;
-	full = (U64FromFullTransactionId(next) & ~UINT64CONST(0xffffffff)) | xid;
-	if (xid > XidFromFullTransactionId(next))
-		full -= UINT64CONST(1) << 32;
-	return full;
-}
-
-/*
- * The snapshot's xmin in 64 bits.  It may be younger than the batch is open.
- */
-static uint64
-full_xmin(EsBatch *batch, Snapshot snapshot)
-{
-	if (TransactionIdFollows(snapshot->xmin,
-							 XidFromFullTransactionId(batch->next_xid)))
-		batch->next_xid = ReadNextFullTransactionId();
-	return es_full_xid(batch->next_xid, snapshot->xmin);
-}
-
-bool
-es_batch_is_visible(EsBatch *batch, Snapshot snapshot)
-{
-	return snapshot->snapshot_type != SNAPSHOT_MVCC ||
-		batch->header->max_xid < full_xmin(batch, snapshot);
-}
-
-bool
-es_batch_row_is_visible(EsBatch *batch, uint32 index, Snapshot snapshot)
-{
-	uint64		xid;
-
-	if (snapshot->snapshot_type == SNAPSHOT_DIRTY)
-	{
-		/* nobody has to be waited for */
-		snapshot->xmin = snapshot->xmax = InvalidTransactionId;
-		snapshot->speculativeToken = 0;
-	}
-	if (es_batch_is_visible(batch, snapshot))
-		return true;
-	xid = es_batch_xid(batch, index);
-	return xid < full_xmin(batch, snapshot) ||
-		!XidInMVCCSnapshot((TransactionId) xid, snapshot);
-}
-
-void
-es_batch_conflict_out(EsBatch *batch, uint32 index, Snapshot snapshot)
-{
-	TransactionId xid;
-
-	if (!CheckForSerializableConflictOutNeeded(batch->rel, snapshot))
-		return;
-	xid = (TransactionId) es_batch_xid(batch, index);
-	if (!TransactionIdIsNormal(xid) ||
-		TransactionIdPrecedes(xid, TransactionXmin))
-		return;
-	xid = SubTransGetTopmostTransaction(xid);
-	if (TransactionIdPrecedes(xid, TransactionXmin) ||
-		TransactionIdIsCurrentTransactionId(xid))
-		return;
-	CheckForSerializableConflictOut(batch->rel, xid, snapshot);
-}
-
-/*
- * A value, if it can be had.  false: the batch is gone.
- */
-static bool
-try_value(EsBatch *batch, int place, uint32 index, Datum *value, bool *isnull)
-{
-	const EsBatchColumn *entry = &batch->table[place];
-	EsColumn   *column;
-	const char *problem = NULL;
-	int64_t		number;
-	const uint8_t *image;
-	uint32_t	len;
-
-	*isnull = false;
-	switch (entry->encoding)
-	{
-		case ES_ENC_NULLS:
-			*isnull = true;
-			*value = (Datum) 0;
-			return true;
-		case ES_ENC_POSITION:
-			*value = Int64GetDatum(es_batch_row(batch, index));
-			return true;
-		default:
-			break;
-	}
-
-	column = open_column(batch, place);
-	if (column == NULL)
-		return false;
-	if (entry->flags & ES_COLUMN_HAS_NULLS)
-	{
-		problem = es_column_is_null(column, index, isnull);
-		if (problem == NULL && *isnull)
-		{
-			*value = (Datum) 0;
-			return true;
-		}
-	}
-	if (problem == NULL && (entry->flags & ES_COLUMN_BY_VALUE))
-	{
-		problem = es_column_int(column, index, &number);
-		if (problem == NULL)
-			*value = es_int_to_datum(number, entry->attlen);
-	}
-	else if (problem == NULL)
-	{
-		problem = es_column_image(column, index, &image, &len);
-		if (problem == NULL)
-			*value = PointerGetDatum(image);
-	}
-	if (problem != NULL)
-	{
-		if (batch->gone)
-			return false;
-		report_damage(batch, problem);
-	}
-	return true;
-}
-
-Datum
-es_batch_value(EsBatch *batch, AttrNumber attnum, uint32 index, bool *isnull)
-{
-	Datum		value;
-
-	Assert(attnum >= 1 && attnum <= batch->header->natts);
-	Assert(index < batch->header->nrows);
-	while (!try_value(batch, attnum - 1, index, &value, isnull))
-		batch = find_heir(batch, &index);
-	return value;
-}
-
-void
-es_batch_stamp_tuple(HeapTuple tuple, uint64 row, uint64 xid)
-{
-	HeapTupleHeader header = tuple->t_data;
-
-	es_row_to_tid(row, &tuple->t_self);
-	header->t_ctid = tuple->t_self;
-	header->t_infomask &= ~HEAP_XACT_MASK;
-	header->t_infomask |= HEAP_XMAX_INVALID;
-	HeapTupleHeaderSetCmin(header, FirstCommandId);
-	HeapTupleHeaderSetXmax(header, InvalidTransactionId);
-	if (xid == 0)
-	{
-		HeapTupleHeaderSetXmin(header, FrozenTransactionId);
-		HeapTupleHeaderSetXminFrozen(header);
-	}
-	else
-	{
-		HeapTupleHeaderSetXmin(header, (TransactionId) xid);
-		header->t_infomask |= HEAP_XMIN_COMMITTED;
-	}
-}
-
-/*
- * A descriptor with nothing but what forming a tuple takes.
- */
-static TupleDesc
-make_descriptor(EsBatch *batch)
-{
-	TupleDesc	desc = CreateTemplateTupleDesc(batch->header->natts);
-
-	for (int i = 0; i < batch->header->natts; i++)
-		es_describe_attribute(desc, i, batch->table[i].attlen,
-							  (batch->table[i].flags & ES_COLUMN_BY_VALUE) != 0,
-							  batch->table[i].attalign);
-	return desc;
-}
-
-HeapTuple
-es_batch_tuple(EsBatch *batch, uint32 index)
-{
-	int			natts = batch->header->natts;
-	HeapTuple	tuple;
-
-	if (batch->desc == NULL)
-	{
-		MemoryContext old = MemoryContextSwitchTo(batch->context);
-
-		batch->values = palloc(Max(natts, 1) * sizeof(Datum));
-		batch->isnull = palloc(Max(natts, 1) * sizeof(bool));
-		batch->desc = make_descriptor(batch);
-		MemoryContextSwitchTo(old);
-	}
-	for (int i = 0; i < natts; i++)
-		batch->values[i] = es_batch_value(batch, i + 1, index,
-										  &batch->isnull[i]);
-	tuple = heap_form_tuple(batch->desc, batch->values, batch->isnull);
-	tuple->t_tableOid = RelationGetRelid(batch->rel);
-	es_batch_stamp_tuple(tuple, es_batch_row(batch, index),
-						 es_batch_xid(batch, index));
-	return tuple;
 }
 
 /* ----------------------------------------------------------------
@@ -714,7 +491,7 @@ es_batch_verify(EsBatch *batch, uint64 next_xid, EsBatchReport report,
 		CHECK_FOR_INTERRUPTS();
 		if (entry->len == 0)
 			continue;
-		if (!need_body(batch, entry->offset, entry->len))
+		if (!es_batch_need(batch, entry->offset, entry->len))
 			return;
 		INIT_CRC32C(crc);
 		COMP_CRC32C(crc, batch->body + entry->offset, entry->len);
@@ -726,10 +503,13 @@ es_batch_verify(EsBatch *batch, uint64 next_xid, EsBatchReport report,
 			report(arg, "batch checksum", message);
 			continue;
 		}
-		column = open_column(batch, i);
+		column = es_batch_column(batch, i);
 		problem = column == NULL ? NULL : es_column_check(column);
-		if (problem == NULL &&
-			column != NULL && es_column_encoding(column) != entry->encoding)
+		if (problem == NULL && column != NULL &&
+			(entry->encoding == ES_ENC_MADE_ID ?
+			 es_column_encoding(column) != ES_ENC_INTS &&
+			 es_column_encoding(column) != ES_ENC_INTS_PLAIN :
+			 es_column_encoding(column) != entry->encoding))
 			problem = "The stream has another encoding than the header says";
 		if (problem != NULL)
 		{
@@ -751,7 +531,8 @@ es_batch_verify(EsBatch *batch, uint64 next_xid, EsBatchReport report,
 			return;
 		}
 		before = offset;
-		if (xid > header->max_xid || xid >= next_xid)
+		if ((!es_batch_is_load(batch) && xid > header->max_xid) ||
+			xid >= next_xid)
 		{
 			report(arg, "batch rows", "A row's transaction has not begun yet");
 			return;

@@ -20,7 +20,9 @@
 
 #include "postgres.h"
 
+#include "access/heapam.h"
 #include "access/htup.h"
+#include "access/tableam.h"
 #include "access/tupdesc.h"
 #include "storage/bufmgr.h"
 #include "utils/rel.h"
@@ -43,9 +45,36 @@ extern EsBatch *es_batch_open(Relation rel, const EsUnitRef *ref,
 							  MemoryContext parent);
 extern void es_batch_close(EsBatch *batch);
 
+/*
+ * Open a body that is in memory, of a WAL record: id_key, the key of the ids that
+ * were made.  NULL: it is damaged; then *problem.
+ */
+extern EsBatch *es_batch_open_body(const char *body, uint64 body_len,
+								   uint64 first_row, const uint8 *id_key,
+								   MemoryContext parent, const char **problem);
+
+/*
+ * Is it a load batch?  Then all rows are as one: they are visible, or not, and
+ * so on, as HeapTupleSatisfies* say of its header.  false: the batch is gone;
+ * look up again.  es_batch_row_is_visible and what follows are for the others.
+ */
+extern bool es_batch_is_load(const EsBatch *batch);
+extern bool es_batch_load_is_visible(EsBatch *batch, Snapshot snapshot,
+									 bool *visible);
+extern bool es_batch_load_verdict(EsBatch *batch, TransactionId oldest_xmin,
+								  HTSV_Result *verdict);
+extern bool es_batch_load_for_update(EsBatch *batch, CommandId cid,
+									 TM_Result *result);
+extern bool es_batch_load_is_dead(EsBatch *batch, bool *dead);
+
 extern uint32 es_batch_nrows(const EsBatch *batch);
 extern int	es_batch_natts(const EsBatch *batch);
 extern const EsBatchHeader *es_batch_header(const EsBatch *batch);
+
+/*
+ * Was it found that the unit was retired?  Values can still be read.
+ */
+extern bool es_batch_is_gone(const EsBatch *batch);
 
 /* Is this unit the one that is open? */
 extern bool es_batch_is_of(const EsBatch *batch, const EsUnit *unit);

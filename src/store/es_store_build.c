@@ -27,6 +27,8 @@
 /* row numbers that a batch covers: some holes between its rows, not all there are */
 #define MAX_SPAN		(UINT64CONST(1) << 24)
 
+#define UUID_BYTES		16
+
 /* rows that the arrays have room for at first */
 #define FIRST_ROOM		1024
 
@@ -56,6 +58,8 @@ struct EsBuilder
 	uint64		bytes;
 	uint64	   *rows;			/* row numbers */
 	uint64	   *xids;
+	int64	   *ms;				/* of ids that are made, or were */
+	uint8		id_key[ES_SIPHASH_KEY_BYTES];
 };
 
 static void grow(EsBuilder *builder);
@@ -69,6 +73,8 @@ es_builder_create(TupleDesc desc, const EsBuildOptions *options,
 	EsBuilder  *builder = MemoryContextAllocZero(context, sizeof(EsBuilder));
 
 	builder->options = *options;
+	if (options->id_key != NULL)
+		memcpy(builder->id_key, options->id_key, sizeof(builder->id_key));
 	builder->context = context;
 	builder->values = AllocSetContextCreate(context, "eventstore builder values",
 											ALLOCSET_DEFAULT_MINSIZE,
@@ -134,6 +140,8 @@ grow(EsBuilder *builder)
 		Min(2 * builder->room, ES_BATCH_MAX_ROWS);
 	builder->rows = grown(builder, builder->rows, sizeof(uint64));
 	builder->xids = grown(builder, builder->xids, sizeof(uint64));
+	if (builder->options.event_id != 0)
+		builder->ms = grown(builder, builder->ms, sizeof(int64));
 	for (int i = 0; i < builder->natts; i++)
 	{
 		BuildColumn *column = &builder->columns[i];
@@ -209,7 +217,7 @@ copy_image(EsBuilder *builder, BuildColumn *column, Datum value,
 
 void
 es_builder_add(EsBuilder *builder, uint64 row, uint64 xid,
-			   const Datum *values, const bool *isnull)
+			   const Datum *values, const bool *isnull, int64 made_ms)
 {
 	uint32		at = builder->nrows;
 
@@ -245,6 +253,8 @@ es_builder_add(EsBuilder *builder, uint64 row, uint64 xid,
 	}
 	builder->rows[at] = row;
 	builder->xids[at] = xid;
+	if (builder->ms != NULL)
+		builder->ms[at] = made_ms;
 	builder->nrows++;
 }
 
@@ -281,14 +291,66 @@ free_for_codec(void *arg, void *chunk)
  * Values that are the row numbers need no bytes.
  */
 static bool
-is_position(const EsBuilder *builder, const BuildColumn *column)
+is_position(const EsBuilder *builder, int16 attnum, const BuildColumn *column)
 {
+	if (attnum == builder->options.position)
+		return true;
 	if (!column->may_be_position || column->nnulls > 0)
 		return false;
 	for (uint32 i = 0; i < builder->nrows; i++)
 		if ((uint64) column->ints[i] != builder->rows[i])
 			return false;
 	return true;
+}
+
+/*
+ * Are the ids of a column to be made, or were they made here?  Then builder->ms has
+ * the milliseconds that they show.
+ */
+static bool
+is_made_id(EsBuilder *builder, int16 attnum, const BuildColumn *column)
+{
+	if (attnum != builder->options.event_id)
+		return false;
+	if (builder->options.id_key == NULL)
+		return builder->ms[0] >= 0;
+	if (column->nnulls > 0)
+		return false;
+	for (uint32 i = 0; i < builder->nrows; i++)
+	{
+		const uint8 *id = column->images[i].data;
+		uint8		made[16];
+		uint64		ms = 0;
+
+		for (int j = 0; j < 6; j++)
+			ms = (ms << 8) | id[j];
+		es_store_make_id(builder->id_key, builder->rows[i], ms, made);
+		if (memcmp(made, id, sizeof(made)) != 0)
+			return false;
+		builder->ms[i] = (int64) ms;
+	}
+	return true;
+}
+
+/*
+ * The milliseconds of the timestamp that ids are near, of each row; NULL: the table
+ * has none, or a row has none.  Allocated.
+ */
+static int64 *
+near_ms(const EsBuilder *builder)
+{
+	const BuildColumn *column;
+	int64	   *ms;
+
+	if (builder->options.recorded_at == 0)
+		return NULL;
+	column = &builder->columns[builder->options.recorded_at - 1];
+	if (column->absent || column->nnulls > 0)
+		return NULL;
+	ms = palloc_extended(builder->nrows * sizeof(int64), MCXT_ALLOC_HUGE);
+	for (uint32 i = 0; i < builder->nrows; i++)
+		ms[i] = es_timestamp_ms(column->ints[i]);
+	return ms;
 }
 
 static EsBatchColumn *
@@ -327,6 +389,8 @@ encode_column(Encoding *e, int16 attnum, const BuildColumn *column)
 	EsColumnInput input;
 	EsColumnSummary summary;
 	pg_crc32c	crc;
+	int64	   *ms = NULL;
+	bool		made;
 
 	memset(&entry, 0, sizeof(entry));
 	entry.attnum = attnum;
@@ -342,7 +406,7 @@ encode_column(Encoding *e, int16 attnum, const BuildColumn *column)
 		*column_entry(e, place) = entry;
 		return;
 	}
-	if (attnum > 0 && is_position(builder, column))
+	if (attnum > 0 && is_position(builder, attnum, column))
 	{
 		entry.encoding = ES_ENC_POSITION;
 		entry.raw_bytes = (uint64) builder->nrows * sizeof(uint64);
@@ -357,6 +421,22 @@ encode_column(Encoding *e, int16 attnum, const BuildColumn *column)
 	input.ints = column->ints;
 	input.images = column->images;
 	input.is_uuid = column->is_uuid;
+	made = column->is_uuid && attnum > 0 &&
+		is_made_id(builder, attnum, column);
+	if (column->is_uuid)
+		ms = near_ms(builder);
+	if (made)
+	{
+		for (uint32 i = 0; ms != NULL && i < builder->nrows; i++)
+			builder->ms[i] -= ms[i];
+		input.kind.width = sizeof(int64);
+		input.kind.align = sizeof(int64);
+		input.kind.by_value = true;
+		input.ints = builder->ms;
+		input.is_uuid = false;
+	}
+	else
+		input.ms = ms;
 	input.codec = builder->options.codec;
 	input.level = builder->options.level;
 	input.block_bytes = builder->options.block_bytes;
@@ -372,13 +452,18 @@ encode_column(Encoding *e, int16 attnum, const BuildColumn *column)
 	entry.offset = e->out.len;
 	es_column_encode(&e->out, &input, &summary);
 	entry.len = e->out.len - entry.offset;
-	entry.encoding = summary.encoding;
+	entry.encoding = made ? ES_ENC_MADE_ID : summary.encoding;
+	if (ms != NULL && (made || summary.encoding == ES_ENC_UUID7))
+		entry.related = builder->options.recorded_at;
+	if (ms != NULL)
+		pfree(ms);
 	entry.codec = summary.codec;
 	entry.nnulls = column->nnulls;
 	if (column->nnulls > 0)
 		entry.flags |= ES_COLUMN_HAS_NULLS;
 	entry.ndistinct = summary.ndistinct;
-	entry.raw_bytes = summary.raw_bytes;
+	entry.raw_bytes = made ? (uint64) builder->nrows * UUID_BYTES :
+		summary.raw_bytes;
 	INIT_CRC32C(crc);
 	COMP_CRC32C(crc, e->out.data + entry.offset, entry.len);
 	FIN_CRC32C(crc);
@@ -468,7 +553,7 @@ es_builder_finish(EsBuilder *builder, EsBuiltBatch *built)
 		const BuildColumn *column = &builder->columns[i];
 
 		if (!column->absent && column->has_zones && column->nnulls < nrows &&
-			!is_position(builder, column))
+			!is_position(builder, i + 1, column))
 			header_len += nvectors * sizeof(EsBatchZone);
 	}
 

@@ -27,6 +27,14 @@ typedef struct EsBuildOptions
 	uint8		codec;			/* of blocks, ES_CODEC_* */
 	int			level;			/* of zstd */
 	uint32		block_bytes;
+
+	/* columns with a meaning; 0: none */
+	AttrNumber	position;		/* known to be the row number */
+	AttrNumber	event_id;		/* may be ids that the storage made */
+	AttrNumber	recorded_at;	/* what their milliseconds are near */
+
+	/* of ids that were made: a key to find them out by; NULL: see es_builder_add */
+	const uint8 *id_key;
 } EsBuildOptions;
 
 /* An encoded batch, before it has a place. */
@@ -60,9 +68,14 @@ extern uint32 es_builder_nrows(const EsBuilder *builder);
  * Add a row, whose number is above that of the last one.  xid: its transaction, 64
  * bits, 0 if frozen.  Values are copied; what is compressed in line is
  * decompressed, what is out of line stays so.
+ *
+ * made_ms: the storage will make the id of this row, of its number, which is not
+ * known yet, and these milliseconds; -1: it has one.  All rows of a batch have to
+ * be alike in this.
  */
 extern void es_builder_add(EsBuilder *builder, uint64 row, uint64 xid,
-						   const Datum *values, const bool *isnull);
+						   const Datum *values, const bool *isnull,
+						   int64 made_ms);
 
 /*
  * Encode the rows; the body is in the current memory context.  The builder is empty

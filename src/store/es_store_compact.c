@@ -117,12 +117,12 @@ es_store_tail_size(Relation rel, EsTailSize *size)
 	if (!BufferIsValid(metabuf))
 		return;
 	meta = EsPageGetMeta(BufferGetPage(metabuf));
-	size->closed_blocks = meta->counters.tail_blocks;
+	size->closed_blocks = meta->counters.loose_blocks;
 	size->open_blocks = meta->open.npages;
 	for (uint32 i = 0; i < meta->nrecent; i++)
 	{
 		size->recent_units++;
-		if (meta->recent[i].kind == ES_UNIT_TAIL)
+		if (!es_unit_is_settled(&meta->recent[i]))
 			size->recent_rows += meta->recent[i].nrows;
 	}
 	UnlockReleaseBuffer(metabuf);
@@ -212,20 +212,12 @@ es_store_write_batch(Relation rel, const EsUnit *unit, const char *body,
 		es_vacuum_delay_point();
 		for (uint32 i = first; i < end; i++)
 		{
-			uint64		offset = (uint64) i * ES_BATCH_PAGE_BYTES;
-			uint32		bytes = (uint32) Min(body_len - offset,
-											 ES_BATCH_PAGE_BYTES);
 			Buffer		buffer;
-			Page		page;
 
 			buffer = ReadBufferExtended(rel, MAIN_FORKNUM, unit->start + i,
 										RBM_ZERO_AND_LOCK, strategy);
-			page = BufferGetPage(buffer);
-			es_page_init(page, ES_PAGE_BATCH, unit->unit_id, unit->first_row,
-						 i, 0);
-			memcpy(PageGetContents(page), body + offset, bytes);
-			((PageHeader) page)->pd_lower =
-				MAXALIGN(SizeOfPageHeaderData) + bytes;
+			es_apply_batch_page(BufferGetPage(buffer), unit->unit_id,
+								unit->first_row, body, body_len, i);
 			MarkBufferDirty(buffer);
 			UnlockReleaseBuffer(buffer);
 		}

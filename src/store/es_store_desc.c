@@ -46,7 +46,15 @@ static const EsFlagName spec_flags[] = {
 };
 
 static const EsFlagName settle_flags[] = {
-	{ES_SETTLE_PAGE, "PAGE"}
+	{ES_SETTLE_PAGE, "PAGE"},
+	{ES_SETTLE_BATCH, "BATCH"}
+};
+
+static const EsFlagName batch_flags[] = {
+	{ES_BATCH_LOGICAL, "LOGICAL"},
+	{ES_BATCH_LAST, "LAST"},
+	{ES_BATCH_OLD, "OLD"},
+	{ES_BATCH_FROZEN, "FROZEN"}
 };
 
 static void
@@ -155,6 +163,21 @@ desc_multi(StringInfo buf, const char *data, Size len)
 }
 
 static void
+desc_batch(StringInfo buf, const char *data)
+{
+	xl_es_batch xlrec;
+
+	memcpy(&xlrec, data, SizeOfEsBatch);
+	append_flags(buf, xlrec.flags, batch_flags, lengthof(batch_flags));
+	appendStringInfo(buf, ", unit_id: " UINT64_FORMAT ", first_row: " UINT64_FORMAT
+					 ", span: %u, nrows: %u, start: %u, npages: %u, body_len: %u",
+					 xlrec.unit_id, xlrec.first_row, xlrec.span, xlrec.nrows,
+					 xlrec.start, xlrec.npages, xlrec.body_len);
+	if (xlrec.flags & ES_BATCH_OLD)
+		appendStringInfo(buf, ", run_end: " UINT64_FORMAT, xlrec.run_end);
+}
+
+static void
 desc_spec(StringInfo buf, const char *data)
 {
 	xl_es_spec	xlrec;
@@ -229,6 +252,8 @@ smallest_size(uint8 info)
 			return SizeOfEsInsert;
 		case XLOG_ES_MULTI:
 			return SizeOfEsMulti;
+		case XLOG_ES_BATCH:
+			return SizeOfEsBatch;
 		case XLOG_ES_SPEC:
 			return SizeOfEsSpec;
 		case XLOG_ES_SETTLE:
@@ -278,6 +303,9 @@ es_store_desc(StringInfo buf, XLogReaderState *record)
 		case XLOG_ES_MULTI:
 			desc_multi(buf, data, len);
 			break;
+		case XLOG_ES_BATCH:
+			desc_batch(buf, data);
+			break;
 		case XLOG_ES_SPEC:
 			desc_spec(buf, data);
 			break;
@@ -306,6 +334,8 @@ es_store_identify(uint8 info)
 			return "INSERT";
 		case XLOG_ES_MULTI:
 			return "MULTI";
+		case XLOG_ES_BATCH:
+			return "BATCH";
 		case XLOG_ES_SPEC:
 			return "SPEC";
 		case XLOG_ES_FLUSH:

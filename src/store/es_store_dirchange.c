@@ -328,8 +328,8 @@ es_directory_drop(Relation rel, const EsUnit *unit)
 			es_page_set_lower(BufferGetPage(buffers[1]));
 		meta->counters.rows -= unit->nrows;
 		meta->counters.unit_blocks -= unit->npages;
-		if (unit->kind == ES_UNIT_TAIL)
-			meta->counters.tail_blocks -= unit->npages;
+		if (!es_unit_is_settled(unit))
+			meta->counters.loose_blocks -= unit->npages;
 		meta->counters.holes = Min(meta->counters.holes, meta->counters.rows);
 		extent.start = unit->start;
 		extent.len = unit->npages;
@@ -391,15 +391,15 @@ replace_in_meta(EsMeta meta, const EsUnit *old, uint32 nold,
 	{
 		c->rows -= old[i].nrows;
 		c->unit_blocks -= old[i].npages;
-		if (old[i].kind == ES_UNIT_TAIL)
-			c->tail_blocks -= old[i].npages;
+		if (!es_unit_is_settled(&old[i]))
+			c->loose_blocks -= old[i].npages;
 	}
 	for (uint32 i = 0; i < nnew; i++)
 	{
 		c->rows += new[i].nrows;
 		c->unit_blocks += new[i].npages;
-		if (new[i].kind == ES_UNIT_TAIL)
-			c->tail_blocks += new[i].npages;
+		if (!es_unit_is_settled(&new[i]))
+			c->loose_blocks += new[i].npages;
 	}
 	/* rows that are in none of the new units are aborted ones */
 	c->holes -= Min(c->holes, rows - c->rows);

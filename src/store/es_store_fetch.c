@@ -84,7 +84,9 @@ locate_row(EsFetch *fetch, uint64 row, int mode, Buffer *buffer)
 
 		CHECK_FOR_INTERRUPTS();
 
-		/* the batch or page that was used last */
+		/* the batch or page that was used last; one that is gone is not */
+		if (fetch->batch != NULL && es_batch_is_gone(fetch->batch))
+			es_fetch_end(fetch);
 		if (fetch->batch != NULL && row >= fetch->page_first &&
 			row < fetch->page_first + fetch->page_nrows)
 			return PLACE_BATCH;
@@ -208,6 +210,7 @@ es_fetch_row_lazily(EsFetch *fetch, uint64 row, Snapshot snapshot, bool *dead,
 	bool		visible;
 	uint32		at;
 
+again:
 	*index = ES_NOT_IN_BATCH;
 	if (dead != NULL)
 		*dead = false;
@@ -222,6 +225,17 @@ es_fetch_row_lazily(EsFetch *fetch, uint64 row, Snapshot snapshot, bool *dead,
 			{
 				if (dead != NULL)
 					*dead = true;
+				return NULL;
+			}
+			if (es_batch_is_load(fetch->batch))
+			{
+				if (!es_batch_load_is_visible(fetch->batch, snapshot, &visible))
+					goto again;
+				if (visible)
+					*index = at;
+				else if (dead != NULL &&
+						 !es_batch_load_is_dead(fetch->batch, dead))
+					goto again;
 				return NULL;
 			}
 			if (es_batch_row_is_visible(fetch->batch, at, snapshot))
@@ -260,6 +274,7 @@ es_fetch_for_lock(EsFetch *fetch, uint64 row, CommandId cid, HeapTuple *tuple)
 	TM_Result	result = TM_Invisible;
 	uint32		index;
 
+again:
 	*tuple = NULL;
 	switch (locate_row(fetch, row, BUFFER_LOCK_SHARE, &buffer))
 	{
@@ -268,8 +283,12 @@ es_fetch_for_lock(EsFetch *fetch, uint64 row, CommandId cid, HeapTuple *tuple)
 		case PLACE_BATCH:
 			if (!index_in_batch(fetch, row, &index))
 				return TM_Invisible;
+			result = TM_Ok;
+			if (es_batch_is_load(fetch->batch) &&
+				!es_batch_load_for_update(fetch->batch, cid, &result))
+				goto again;
 			*tuple = es_batch_tuple(fetch->batch, index);
-			return TM_Ok;
+			return result;
 		case PLACE_PAGE:
 			break;
 	}
@@ -290,12 +309,18 @@ es_fetch_is_dead(EsFetch *fetch, uint64 row)
 	bool		dead = false;
 	uint32		index;
 
+again:
 	switch (locate_row(fetch, row, BUFFER_LOCK_SHARE, &buffer))
 	{
 		case PLACE_NONE:
 			return has_passed(fetch->rel, row);
 		case PLACE_BATCH:
-			return !index_in_batch(fetch, row, &index);
+			if (!index_in_batch(fetch, row, &index))
+				return true;
+			if (es_batch_is_load(fetch->batch) &&
+				!es_batch_load_is_dead(fetch->batch, &dead))
+				goto again;
+			return dead;
 		case PLACE_PAGE:
 			break;
 	}

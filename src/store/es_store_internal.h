@@ -193,6 +193,14 @@ extern void es_check_current(Relation rel, Buffer buffer,
 extern void es_tail_close_run(Relation rel, BlockNumber block);
 
 /*
+ * Write the values that depend on the row's number into its tuple.
+ */
+extern void es_fill_in_row(EsNewRow *row, uint64 number, const uint8 *id_key);
+
+/* Say why a row cannot have the number that it was given. */
+extern void es_report_number(Relation rel, const EsNewRow *row, uint64 next);
+
+/*
  * Make room for rows from number "row" on in a table that nobody else uses:
  * returns the new current page, locked exclusively.  0: the next number.
  */
@@ -203,6 +211,11 @@ extern Buffer es_tail_new_page(Relation rel, uint64 row);
 /* An EsImageStep. */
 extern size_t es_varlena_step(const uint8_t *at, size_t *off, size_t end,
 							  uint8_t align);
+
+/*
+ * Unix milliseconds of a timestamp, rounded down; of any 64 bits.
+ */
+extern int64 es_timestamp_ms(int64 timestamp);
 
 /*
  * A transaction number in 64 bits, by what the next one is; 0 of one that is not
@@ -244,6 +257,12 @@ es_datum_to_int(Datum value, int attlen)
 			return DatumGetInt64(value);
 	}
 }
+
+/*
+ * Judging the rows of a load batch: its tuple header, in its first page, which is
+ * returned locked.  InvalidBuffer: the batch is gone.
+ */
+extern Buffer es_batch_lock_header(EsBatch *batch, int mode, HeapTuple tuple);
 
 /* --- es_store_read.c --- */
 
@@ -294,6 +313,13 @@ extern Buffer es_fetch_lock_page(EsFetch *fetch, uint64 row, int mode);
 
 extern void es_apply_meta_init(Page page, const xl_es_meta_init *xlrec);
 extern void es_apply_new_tail_meta(Page page, const xl_es_new_tail *xlrec);
+extern void es_apply_batch_meta(Page page, const xl_es_batch *xlrec);
+extern void es_apply_batch_page(Page page, uint64 unit_id, uint64 first_row,
+								const char *body, uint64 body_len,
+								uint32 index);
+extern void es_apply_batch_tuple(Page page, TransactionId xid, CommandId cid,
+								 bool frozen);
+extern void es_apply_settle_batch(Page page);
 extern void es_apply_new_tail_old(Page page);
 extern void es_apply_new_tail_page(Page page, const xl_es_new_tail *xlrec);
 

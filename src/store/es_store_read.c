@@ -471,6 +471,7 @@ take_batch(EsReader *reader)
 	EsUnit	   *unit = &reader->at.unit;
 	EsBatch    *batch;
 	uint32		end;
+	bool		visible = true;
 
 	if (reader->batch == NULL || !es_batch_is_of(reader->batch, unit))
 	{
@@ -486,14 +487,26 @@ take_batch(EsReader *reader)
 	reader->picked = NULL;
 
 	batch = reader->batch;
+	reader->batch_verdict = HEAPTUPLE_LIVE;
+	if (es_batch_is_load(batch))
+	{
+		if (!(reader->judge == ES_JUDGE_SNAPSHOT ?
+			  es_batch_load_is_visible(batch, reader->snapshot, &visible) :
+			  es_batch_load_verdict(batch, reader->oldest_xmin,
+									&reader->batch_verdict)))
+		{
+			close_batch(reader);
+			return false;
+		}
+	}
 	reader->in_batch = true;
 	reader->page_first = unit->first_row;
 	reader->page_nrows = unit->span;
 	reader->next_offered = 0;
 	reader->first_index = es_batch_search(batch, reader->low);
 	end = es_batch_search(batch, reader->high);
-	reader->noffered = end - reader->first_index;
-	if (reader->judge == ES_JUDGE_SNAPSHOT &&
+	reader->noffered = visible ? end - reader->first_index : 0;
+	if (reader->judge == ES_JUDGE_SNAPSHOT && !es_batch_is_load(batch) &&
 		!es_batch_is_visible(batch, reader->snapshot))
 	{
 		int			n = 0;
@@ -673,7 +686,7 @@ es_reader_step(EsReader *reader, bool forward, HTSV_Result *verdict)
 			heap_freetuple(reader->formed);
 		reader->formed = NULL;
 		if (verdict != NULL)
-			*verdict = HEAPTUPLE_LIVE;
+			*verdict = reader->batch_verdict;
 	}
 	else
 	{
@@ -735,7 +748,8 @@ bool
 es_reader_page_is_open(const EsReader *reader)
 {
 	if (reader->in_batch)
-		return false;
+		return reader->batch_verdict != HEAPTUPLE_LIVE &&
+			reader->batch_verdict != HEAPTUPLE_DEAD;
 	for (int i = 0; i < reader->noffered; i++)
 		if (reader->verdict[i] != HEAPTUPLE_LIVE &&
 			reader->verdict[i] != HEAPTUPLE_DEAD)

@@ -446,8 +446,8 @@ es_store_make_id(const uint8 key[ES_SIPHASH_KEY_BYTES], uint64 row, uint64 ms,
 /*
  * Write the values that depend on the row number into the tuple.
  */
-static void
-fill_in_row(EsNewRow *row, uint64 number, const uint8 *id_key)
+void
+es_fill_in_row(EsNewRow *row, uint64 number, const uint8 *id_key)
 {
 	char	   *data = (char *) row->tuple->t_data;
 
@@ -494,8 +494,8 @@ es_store_table_name(Relation rel)
 /*
  * Say why a row cannot have the number that it was given.
  */
-static void
-report_number(Relation rel, const EsNewRow *row, uint64 next)
+void
+es_report_number(Relation rel, const EsNewRow *row, uint64 next)
 {
 	const char *name = es_store_table_name(rel);
 
@@ -555,7 +555,7 @@ place_rows(Relation rel, Page page, EsNewRow *rows, int nrows, int flags,
 		room -= need;
 		if (placed == 0)
 			*offset = (OffsetNumber) (number - first_row + 1);
-		fill_in_row(row, number, id_key);
+		es_fill_in_row(row, number, id_key);
 		next = number + 1;
 		placed++;
 	}
@@ -723,7 +723,7 @@ put_rows(Relation rel, EsNewRow *rows, int nrows, int flags, uint32 token,
 			if (placed < 0)
 			{
 				UnlockReleaseBuffer(buffer);
-				report_number(rel, &rows[done], next);
+				es_report_number(rel, &rows[done], next);
 			}
 
 			if (rows[done].given_row > next)

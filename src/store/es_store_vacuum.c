@@ -53,11 +53,27 @@ note_xid(EsVacuumResult *result, TransactionId xid)
 }
 
 static void
+log_settle(Relation rel, Buffer buffer, xl_es_settle *xlrec, uint16 *offsets)
+{
+	int			noffsets = xlrec->nfrozen + xlrec->naborted;
+	XLogRecPtr	lsn;
+
+	if (!RelationNeedsWAL(rel))
+		return;
+	XLogBeginInsert();
+	XLogRegisterBuffer(0, buffer, REGBUF_STANDARD);
+	XLogRegisterData((char *) xlrec, SizeOfEsSettle);
+	if (noffsets > 0)
+		XLogRegisterData((char *) offsets, noffsets * sizeof(uint16));
+	lsn = XLogInsert(ES_RMGR_ID, XLOG_ES_SETTLE);
+	PageSetLSN(BufferGetPage(buffer), lsn);
+}
+
+static void
 write_settle(Relation rel, Buffer buffer, xl_es_settle *xlrec,
 			 uint16 *frozen, const uint16 *aborted)
 {
 	Page		page = BufferGetPage(buffer);
-	int			noffsets = xlrec->nfrozen + xlrec->naborted;
 
 	/* one array, as in the record; it has room for all line pointers */
 	memcpy(frozen + xlrec->nfrozen, aborted,
@@ -67,18 +83,7 @@ write_settle(Relation rel, Buffer buffer, xl_es_settle *xlrec,
 	es_apply_settle(page, xlrec, frozen);
 	MarkBufferDirty(buffer);
 	ES_STOP_POINT("settle-before-wal");
-	if (RelationNeedsWAL(rel))
-	{
-		XLogRecPtr	lsn;
-
-		XLogBeginInsert();
-		XLogRegisterBuffer(0, buffer, REGBUF_STANDARD);
-		XLogRegisterData((char *) xlrec, SizeOfEsSettle);
-		if (noffsets > 0)
-			XLogRegisterData((char *) frozen, noffsets * sizeof(uint16));
-		lsn = XLogInsert(ES_RMGR_ID, XLOG_ES_SETTLE);
-		PageSetLSN(page, lsn);
-	}
+	log_settle(rel, buffer, xlrec, frozen);
 	ES_STOP_POINT("settle-after-wal");
 	END_CRIT_SECTION();
 }
@@ -221,6 +226,69 @@ vacuum_page(Relation rel, const EsUnitRef *ref, uint32 index,
 }
 
 /*
+ * A load batch: its rows are as one.  Returns the first row after it, or 0: it is
+ * gone, and the walk is at its end.
+ */
+static uint64
+vacuum_load_batch(Relation rel, const EsUnitRef *ref,
+				  TransactionId oldest_xmin, TransactionId freeze_limit,
+				  BufferAccessStrategy strategy, EsVacuumResult *result)
+{
+	EsBatch    *batch = es_batch_open(rel, ref, strategy,
+									  CurrentMemoryContext);
+	HeapTupleData tuple;
+	Buffer		buffer = InvalidBuffer;
+	TransactionId xid;
+	xl_es_settle xlrec;
+	bool		aborted = false;
+
+	es_vacuum_delay_point();
+	if (batch != NULL)
+		buffer = es_batch_lock_header(batch, BUFFER_LOCK_EXCLUSIVE, &tuple);
+	if (!BufferIsValid(buffer))
+		es_report_corruption(rel, ref->unit.start,
+							 "The batch is gone, though nobody may take it away");
+	xid = HeapTupleHeaderGetRawXmin(tuple.t_data);
+	switch (HeapTupleSatisfiesVacuum(&tuple, oldest_xmin, buffer))
+	{
+		case HEAPTUPLE_LIVE:
+			result->live_rows += ref->unit.nrows;
+			if (HeapTupleHeaderXminFrozen(tuple.t_data))
+				break;
+			if (!TransactionIdPrecedes(xid, freeze_limit))
+			{
+				note_xid(result, xid);
+				break;
+			}
+			memset(&xlrec, 0, sizeof(xlrec));
+			xlrec.version = ES_WAL_VERSION;
+			xlrec.flags = ES_SETTLE_BATCH;
+			xlrec.conflict_xid = xid;
+			START_CRIT_SECTION();
+			es_apply_settle_batch(BufferGetPage(buffer));
+			MarkBufferDirty(buffer);
+			ES_STOP_POINT("settle-before-wal");
+			log_settle(rel, buffer, &xlrec, NULL);
+			ES_STOP_POINT("settle-after-wal");
+			END_CRIT_SECTION();
+			result->frozen_rows += ref->unit.nrows;
+			break;
+		case HEAPTUPLE_DEAD:
+			aborted = true;
+			break;
+		default:
+			result->recent_rows += ref->unit.nrows;
+			note_xid(result, xid);
+			break;
+	}
+	UnlockReleaseBuffer(buffer);
+	es_batch_close(batch);
+	if (aborted && es_directory_drop(rel, &ref->unit))
+		result->dropped_units++;
+	return ref->unit.first_row + ref->unit.span;
+}
+
+/*
  * Vacuum the pages of one unit.  Returns the first row after it, as far as it was
  * seen, or 0 when the walk is at its end.
  */
@@ -235,11 +303,14 @@ vacuum_unit(Relation rel, EsUnitRef *ref, uint64 end_row,
 	bool		complete = true;
 
 	/* the rows of a batch are committed, and their transactions never wrap */
-	if (ref->unit.kind == ES_UNIT_BATCH)
+	if (es_unit_is_settled(&ref->unit))
 	{
 		result->live_rows += ref->unit.nrows;
 		return ref->unit.first_row + ref->unit.span;
 	}
+	if (ref->unit.kind == ES_UNIT_BATCH)
+		return vacuum_load_batch(rel, ref, oldest_xmin, freeze_limit, strategy,
+								 result);
 
 	for (uint32 i = 0; i < ref->unit.npages; i++)
 	{

@@ -21,6 +21,7 @@
 #include "storage/standby.h"
 
 #include "eventstore.h"
+#include "format/es_batch.h"
 #include "format/es_format_check.h"
 #include "store/es_store_internal.h"
 
@@ -202,6 +203,82 @@ redo_new_tail(XLogReaderState *record)
 		UnlockReleaseBuffer(metabuf);
 }
 
+static void
+check_batch(XLogReaderState *record, EsMeta meta, const xl_es_batch *xlrec)
+{
+	EsFileLocator locator;
+	BlockNumber old = InvalidBlockNumber;
+
+	if (xlrec->flags & ES_BATCH_OLD)
+		es_record_locator(record, 1, &locator, &old);
+	if (old != (meta->open.npages > 0 ?
+				meta->open.current_block : InvalidBlockNumber))
+		report_record(record, "It follows another page than the metapage says");
+	if (meta->nrecent + ES_FLUSH_FREE_PLACES > ES_META_RECENT_UNITS)
+		report_record(record, "It adds a unit where there is no room for one");
+	if (xlrec->unit_id != meta->next_unit_id)
+		report_record(record, "It adds another unit than the metapage says");
+	if (xlrec->first_row < ((xlrec->flags & ES_BATCH_OLD) ?
+							xlrec->run_end : meta->next_row))
+		report_record(record, "It adds rows that were there");
+}
+
+static void
+redo_batch(XLogReaderState *record)
+{
+	xl_es_batch xlrec;
+	const char *body = XLogRecGetData(record) + SizeOfEsBatch;
+	Buffer		metabuf;
+	Buffer		oldbuf = InvalidBuffer;
+
+	check_length(record, SizeOfEsBatch);
+	memcpy(&xlrec, XLogRecGetData(record), SizeOfEsBatch);
+	if (XLogRecGetDataLen(record) != SizeOfEsBatch + xlrec.body_len ||
+		xlrec.npages != es_batch_pages(xlrec.body_len) ||
+		xlrec.npages > ES_BATCH_MAX_LOAD_PAGES)
+		report_record(record, "It does not have the length that it should have");
+
+	/* nothing points to the pages yet */
+	for (uint32 i = 0; i < xlrec.npages; i++)
+	{
+		Buffer		buffer = XLogInitBufferForRedo(record, 2 + i);
+
+		es_apply_batch_page(BufferGetPage(buffer), xlrec.unit_id,
+							xlrec.first_row, body, xlrec.body_len, i);
+		if (i == 0)
+			es_apply_batch_tuple(BufferGetPage(buffer), XLogRecGetXid(record),
+								 FirstCommandId,
+								 (xlrec.flags & ES_BATCH_FROZEN) != 0);
+		finish_page(buffer, record->EndRecPtr);
+		UnlockReleaseBuffer(buffer);
+	}
+
+	if (XLogReadBufferForRedo(record, 0, &metabuf) == BLK_NEEDS_REDO)
+	{
+		check_page(record, 0, BufferGetPage(metabuf), ES_PAGE_META);
+		check_batch(record, EsPageGetMeta(BufferGetPage(metabuf)), &xlrec);
+		es_apply_batch_meta(BufferGetPage(metabuf), &xlrec);
+		check_page(record, 0, BufferGetPage(metabuf), ES_PAGE_META);
+		finish_page(metabuf, record->EndRecPtr);
+	}
+	if ((xlrec.flags & ES_BATCH_OLD) &&
+		XLogReadBufferForRedo(record, 1, &oldbuf) == BLK_NEEDS_REDO)
+	{
+		check_page(record, 1, BufferGetPage(oldbuf), ES_PAGE_TAIL);
+		if ((EsPageGetSpecial(BufferGetPage(oldbuf))->flags &
+			 ES_PAGE_FLAG_CURRENT) == 0)
+			report_record(record, "Rows are not added to the page that it closes");
+		if (es_page_next_row(BufferGetPage(oldbuf)) != xlrec.run_end)
+			report_record(record, "The page that it closes ends with another row");
+		es_apply_new_tail_old(BufferGetPage(oldbuf));
+		finish_page(oldbuf, record->EndRecPtr);
+	}
+	if (BufferIsValid(oldbuf))
+		UnlockReleaseBuffer(oldbuf);
+	if (BufferIsValid(metabuf))
+		UnlockReleaseBuffer(metabuf);
+}
+
 /*
  * Rebuild a tuple from its image at *data, add it to the page, and step over the
  * image.
@@ -340,10 +417,20 @@ redo_settle(XLogReaderState *record)
 
 	if (XLogReadBufferForRedo(record, 0, &buffer) == BLK_NEEDS_REDO)
 	{
-		check_page(record, 0, BufferGetPage(buffer), ES_PAGE_TAIL);
-		for (int i = 0; i < noffsets; i++)
-			check_row_offset(record, BufferGetPage(buffer), offsets[i]);
-		es_apply_settle(BufferGetPage(buffer), &xlrec, offsets);
+		if (xlrec.flags & ES_SETTLE_BATCH)
+		{
+			check_page(record, 0, BufferGetPage(buffer), ES_PAGE_BATCH);
+			if (!es_batch_has_tuple(BufferGetPage(buffer)))
+				report_record(record, "It changes a row that is not there");
+			es_apply_settle_batch(BufferGetPage(buffer));
+		}
+		else
+		{
+			check_page(record, 0, BufferGetPage(buffer), ES_PAGE_TAIL);
+			for (int i = 0; i < noffsets; i++)
+				check_row_offset(record, BufferGetPage(buffer), offsets[i]);
+			es_apply_settle(BufferGetPage(buffer), &xlrec, offsets);
+		}
 		finish_page(buffer, record->EndRecPtr);
 	}
 	if (BufferIsValid(buffer))
@@ -400,6 +487,9 @@ es_store_redo(XLogReaderState *record)
 		case XLOG_ES_SPEC:
 			redo_spec(record);
 			break;
+		case XLOG_ES_BATCH:
+			redo_batch(record);
+			break;
 		case XLOG_ES_SETTLE:
 			redo_settle(record);
 			break;
@@ -418,6 +508,16 @@ es_store_redo(XLogReaderState *record)
 	}
 }
 
+static void
+mask_header(HeapTupleHeader tuple)
+{
+	if (!HeapTupleHeaderXminFrozen(tuple))
+		tuple->t_infomask &= ~HEAP_XACT_MASK;
+	else
+		tuple->t_infomask &= ~(HEAP_XMAX_INVALID | HEAP_XMAX_COMMITTED);
+	tuple->t_choice.t_heap.t_field3.t_cid = MASK_MARKER;
+}
+
 /*
  * Blank what may differ between a page of the primary and a replayed one: hint
  * bits, command ids, and speculative tokens, which replay does not know.
@@ -432,11 +532,7 @@ mask_row(Page page, OffsetNumber offset)
 	if (!ItemIdIsNormal(item) || !es_item_is_sound(page, item))
 		return;
 	tuple = (HeapTupleHeader) PageGetItem(page, item);
-	if (!HeapTupleHeaderXminFrozen(tuple))
-		tuple->t_infomask &= ~HEAP_XACT_MASK;
-	else
-		tuple->t_infomask &= ~(HEAP_XMAX_INVALID | HEAP_XMAX_COMMITTED);
-	tuple->t_choice.t_heap.t_field3.t_cid = MASK_MARKER;
+	mask_header(tuple);
 	if (HeapTupleHeaderIsSpeculative(tuple))
 		es_row_to_tid(EsPageGetSpecial(page)->first_row + offset - 1,
 					  &tuple->t_ctid);
@@ -456,6 +552,9 @@ es_store_mask(char *page, BlockNumber block)
 	if (es_page_check(page) != NULL)
 		return;
 	EsPageGetSpecial(page)->flags &= ~ES_PAGE_FLAG_SUSPECT;
+	if (EsPageGetSpecial(page)->kind == ES_PAGE_BATCH &&
+		es_batch_has_tuple(page))
+		mask_header(es_batch_tuple_header(page));
 	if (EsPageGetSpecial(page)->kind == ES_PAGE_TAIL)
 		for (OffsetNumber off = 1; off <= PageGetMaxOffsetNumber(page); off++)
 			mask_row(page, off);

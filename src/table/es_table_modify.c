@@ -512,19 +512,28 @@ es_table_tuple_complete_speculative(Relation rel, TupleTableSlot *slot,
 }
 
 /*
- * COPY.  All rows are made first; then they go in page by page.
+ * COPY.  All rows are made first; then they go in as a batch, or, if they are few,
+ * page by page.
  */
 void
 es_table_multi_insert(Relation rel, TupleTableSlot **slots, int nslots,
 					  CommandId cid, int options, BulkInsertState bistate)
 {
 	InsertPlan	plan;
+	EsLoadOptions load;
 	EsNewRow   *rows = palloc(nslots * sizeof(EsNewRow));
 
 	make_plan(&plan, rel, cid, options, bistate);
 	for (int i = 0; i < nslots; i++)
 		make_row(&plan, slots[i], &rows[i]);
-	es_store_put_rows(rel, rows, nslots, plan.put_flags, plan.strategy);
+	load.position = plan.roles.position;
+	load.event_id = plan.roles.event_id;
+	load.recorded_at = plan.roles.recorded_at;
+	load.cid = cid;
+	load.frozen = (options & TABLE_INSERT_FROZEN) != 0;
+	if (!es_store_load_rows(rel, rows, nslots, plan.put_flags, &load,
+							plan.strategy))
+		es_store_put_rows(rel, rows, nslots, plan.put_flags, plan.strategy);
 	pgstat_count_heap_insert(rel, nslots);
 	note_rows(rel, rows, nslots);
 	for (int i = 0; i < nslots; i++)

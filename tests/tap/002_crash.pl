@@ -66,8 +66,30 @@ my @cases = (
 		add(1, 10, 30000)
 	],
 	[ 'rows by COPY', ['multi'], add(1, 1), copy(6, 10) ],
+	[ 'first rows, as a batch', [ 'meta', 'load', 'load-before-lock' ], '', copy(100, 10) ],
+	[ 'rows by COPY, as a batch', ['load'], add(3, 1), copy(100, 10) ],
+	[ 'a batch after a batch', ['load'], copy(100, 1), copy(100, 200) ],
+	[
+		'a batch in a savepoint', ['load'], add(2, 1),
+		'BEGIN; SAVEPOINT a;' . copy(50, 10) . 'COMMIT;'
+	],
+	[
+		'a batch when recent units are flushed', [ 'flush', 'load' ],
+		$one_page_units . add(240, 1),
+		$one_page_units . copy(50, 1000)
+	],
+	[
+		'compaction of batches that were loaded', [ 'reserve', 'batch', 'replace' ],
+		add(3, 1) . copy(100, 10) . 'BEGIN;' . copy(100, 1000) . 'ROLLBACK;' . copy(50, 200),
+		q{SELECT eventstore.compact('t')}
+	],
+	[
+		'VACUUM of batches that were loaded', [ 'settle', 'replace' ],
+		add(3, 1) . copy(100, 10) . 'BEGIN;' . copy(100, 1000) . 'ROLLBACK;',
+		'VACUUM (FREEZE) t'
+	],
 	[ 'next page of a run', ['advance'], add(4, 1), add(1, 10) ],
-	[ 'next page of a run by COPY', ['advance'], add(1, 1), copy(20, 10) ],
+	[ 'next page of a run by COPY', ['advance'], add(1, 1), copy(12, 10) ],
 	[
 		'next run', [ 'advance', 'advance-before-lock' ],
 		$one_page_units . add(4, 1),

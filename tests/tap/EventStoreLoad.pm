@@ -48,7 +48,8 @@ our @STOP_POINTS = qw(
   replace-before-wal replace-after-wal truncate-before-wal truncate-after-wal truncate-after-unlock
   vacuum-after-page copy-after-page lookup-before-tree
   reserve-before-wal reserve-after-wal batch-before-wal batch-after-wal
-  compact-after-unit compact-before-publish compact-after-publish);
+  compact-after-unit compact-before-publish compact-after-publish
+  load-before-lock load-before-wal load-after-wal);
 
 my $folder;
 my @children;

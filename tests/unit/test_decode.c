@@ -25,6 +25,7 @@
 
 #include "base/es_compat.h"
 #include "decode/es_decode.h"
+#include "decode/es_decode_internal.h"
 #include "format/es_walrec.h"
 
 /* libc's will do; PostgreSQL's would have to be linked */
@@ -46,6 +47,18 @@ static bool wants_origin = true;
 static Oid	database = DATABASE;
 static int	sqlstate = 0;
 static sigjmp_buf on_error;
+
+/*
+ * Batches are decoded by the storage, which takes a server: es_decode_batch.c.
+ */
+static int	nbatches = 0;
+
+void
+es_decode_batch_rows(LogicalDecodingContext *ctx, XLogRecordBuffer *buf,
+					 const xl_es_batch *xlrec, const char *body)
+{
+	nbatches++;
+}
 
 /* under the name of the function that a failed Assert calls */
 extern void stop_at_assertion(void) __asm__("ExceptionalCondition");
@@ -294,6 +307,37 @@ is_row(int i, int action, int n, bool last)
 		!ItemPointerIsValid(&tuple->t_self) && tuple->t_tableOid == InvalidOid;
 }
 
+/*
+ * A batch is handed on when it is to be decoded, wanted, and as long as it says.
+ */
+static void
+test_batches(void)
+{
+	xl_es_batch xlrec;
+	char		data[SizeOfEsBatch + 10];
+
+	memset(&xlrec, 0, sizeof(xlrec));
+	memset(data, 0, sizeof(data));
+	xlrec.version = ES_WAL_VERSION;
+	xlrec.flags = ES_BATCH_LOGICAL;
+	xlrec.body_len = 10;
+	memcpy(data, &xlrec, SizeOfEsBatch);
+	check(decode(XLOG_ES_BATCH, data, sizeof(data), false) == 0 &&
+		  nbatches == 1, "BATCH");
+	check(decode(XLOG_ES_BATCH, data, sizeof(data) - 1, false) ==
+		  ERRCODE_DATA_CORRUPTED && nbatches == 1, "BATCH that is cut short");
+	check(decode(XLOG_ES_BATCH, data, sizeof(data), true) == 0 &&
+		  nbatches == 1, "BATCH that is passed over");
+	wants_origin = false;
+	check(decode(XLOG_ES_BATCH, data, sizeof(data), false) == 0 &&
+		  nbatches == 1, "BATCH of an origin that is not wanted");
+	wants_origin = true;
+	xlrec.flags = 0;
+	memcpy(data, &xlrec, SizeOfEsBatch);
+	check(decode(XLOG_ES_BATCH, data, sizeof(data), false) == 0 &&
+		  nbatches == 1, "BATCH that is not to be decoded");
+}
+
 static void
 test_sound_records(void)
 {
@@ -457,7 +501,7 @@ test_later_records(void)
 
 	data[0] = ES_WAL_VERSION;
 	for (int info = 0x90; info <= 0xF0; info += 0x10)
-		if (info != XLOG_ES_REPLACE &&
+		if (info != XLOG_ES_REPLACE && info != XLOG_ES_BATCH &&
 			(decode(info, data, len, false) != ERRCODE_FEATURE_NOT_SUPPORTED ||
 			 decode(info, data, len, true) != 0))
 			good = false;
@@ -468,6 +512,7 @@ int
 main(void)
 {
 	test_sound_records();
+	test_batches();
 	test_unwanted_records();
 	test_damaged_records();
 	test_later_records();

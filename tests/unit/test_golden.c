@@ -285,7 +285,7 @@ test_meta(void)
 		FIELD(EsMetaData, counters.unit_blocks, 168, 4, 217),
 		FIELD(EsMetaData, counters.dir_blocks, 172, 4, 3),
 		FIELD(EsMetaData, counters.run_blocks, 176, 4, 0),
-		FIELD(EsMetaData, counters.tail_blocks, 180, 4, 217),
+		FIELD(EsMetaData, counters.loose_blocks, 180, 4, 217),
 		FIELD(EsMetaData, free[0].start, 184, 4, 126),
 		FIELD(EsMetaData, free[0].len, 188, 4, 4),
 		FIELD(EsMetaData, free[1].start, 192, 4, 228),
