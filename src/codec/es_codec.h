@@ -11,9 +11,11 @@
  * dictionary or the milliseconds of another column.
  *
  * Nothing here knows of a server.  Encoding takes memory from the caller's
- * allocator; decoding too, and only for what es_column_image returns.  Decoders
- * take any bytes: they read only within the stream, write only within what they
- * were given, and return a problem (a text without period, as
+ * allocator; decoding too, for the column, a block and its images.  zstd's contexts
+ * are static, so nothing here may run in two threads at once.
+ *
+ * Decoders take any bytes: they read only within the stream, write only within
+ * what they were given, and return a problem (a text without period, as
  * es_format_check's) for bytes that no encoder writes and that they cannot make
  * sense of.
  *
@@ -32,10 +34,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 #define ES_VECTOR_ROWS		1024	/* rows of a vector; of a zone map's entry */
 #define ES_COLUMN_MAX_ROWS	65536	/* rows of a column */
 
@@ -52,7 +50,7 @@ typedef enum EsEncoding
 	ES_ENC_CONSTANT = 4,		/* images: all the same */
 	ES_ENC_FIXED = 5,			/* images of one width, as they are */
 	ES_ENC_DICTIONARY = 6,		/* images: entries, and packed codes */
-	ES_ENC_BLOCKS = 7,			/* images: compressed blocks of consecutive ones */
+	ES_ENC_BLOCKS = 7,			/* images: compressed blocks */
 	ES_ENC_UUID7 = 8,			/* images of 16 bytes: UUIDs of version 7 */
 	ES_ENC_POSITION = 9,		/* store: the row number */
 	ES_ENC_MADE_ID = 10,		/* store: ids that the storage made */
@@ -147,7 +145,7 @@ typedef struct EsColumnSummary
 
 /*
  * Append the column's stream to "out", whose len must be a multiple of 8 (and is
- * one afterwards).
+ * one afterwards).  An image has at most 1 GB less 1, all of them less than 4 GB.
  */
 extern void es_column_encode(EsBytes *out, const EsColumnInput *in,
 							 EsColumnSummary *summary);
@@ -233,9 +231,5 @@ extern const char *es_column_entry(EsColumn *column, uint32_t code,
  * give no problem later.
  */
 extern const char *es_column_check(EsColumn *column);
-
-#ifdef __cplusplus
-}
-#endif
 
 #endif							/* ES_CODEC_H */

@@ -422,7 +422,7 @@ es_blocks_check(EsColumn *column, const EsBlocks *blocks)
 	uint8_t    *buffer = NULL;
 	size_t		room = 0;
 	uint64_t	end = sizeof(EsBlocksHead) +
-		blocks->head.nblocks * sizeof(EsBlock);
+	blocks->head.nblocks * sizeof(EsBlock);
 	const char *problem = NULL;
 
 	for (uint32_t b = 0; b < blocks->head.nblocks && problem == NULL; b++)

@@ -62,7 +62,7 @@ static bool
 is_kind(EsColumnKind kind)
 {
 	bool		power = kind.align == 1 || kind.align == 2 ||
-		kind.align == 4 || kind.align == 8;
+	kind.align == 4 || kind.align == 8;
 
 	if (kind.by_value)
 		return kind.width == 1 || kind.width == 2 || kind.width == 4 ||

@@ -25,7 +25,7 @@
 #include "codec/es_codec_internal.h"
 
 #define KEPT_DICTIONARIES	8
-#define FINGERPRINT_HEAD	64		/* bytes */
+#define FINGERPRINT_HEAD	64	/* bytes */
 #define FINGERPRINT_WORDS	16
 
 /* A block is compressed if that saves one byte in so many. */
@@ -154,7 +154,11 @@ compress_zstd(int level, const void *trained, size_t trained_len,
 
 	if (!start_compressor())
 		return 0;
-	/* what did not get smaller has left a session open, which takes no changes */
+
+	/*
+	 * what did not get smaller has left a session open, which takes no
+	 * changes
+	 */
 	ZSTD_CCtx_reset(compressor, ZSTD_reset_session_only);
 	if (trained != NULL)
 	{

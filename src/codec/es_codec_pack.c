@@ -23,8 +23,8 @@
 #define LANES64		16
 
 /* Words of a stream, whatever they were written as. */
-typedef uint32_t __attribute__((may_alias)) Word32;
-typedef uint64_t __attribute__((may_alias)) Word64;
+typedef __attribute__((may_alias)) uint32_t Word32;
+typedef __attribute__((may_alias)) uint64_t Word64;
 
 size_t
 es_packed_size(uint32_t n, int bits)

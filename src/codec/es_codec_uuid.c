@@ -118,7 +118,7 @@ es_uuid_image(EsColumn *column, uint32_t row, uint32_t index,
 {
 	const EsSource *source = &column->source;
 	size_t		at = column->values + sizeof(UuidHead) +
-		index * sizeof(uint64_t);
+	index * sizeof(uint64_t);
 	uint8_t    *uuid = (uint8_t *) column->uuid;
 	int64_t		ms;
 	int64_t		high;

@@ -310,8 +310,8 @@ add_line(int64_t *restrict values, const uint8_t *packed, uint32_t n, int bits,
 		 uint64_t base, uint64_t unit, int64_t slope)
 {
 	/*
-	 * rise(i) is the arithmetic shift of i * slope, which is the logical one of
-	 * what is 2^63 more, less 2^47
+	 * rise(i) is the arithmetic shift of i * slope, which is the logical one
+	 * of what is 2^63 more, less 2^47
 	 */
 	uint64_t	at = (uint64_t) 1 << 63;
 

@@ -191,12 +191,20 @@ make_varlena(uint8_t *at, const void *text, uint32_t len, bool short_header)
 
 /* --- a source whose bytes are there only once they were asked for --- */
 
+#define MAX_ASKED		1000
+
 typedef struct Lazy
 {
 	const uint8_t *bytes;		/* the stream */
 	uint8_t    *there;			/* what was asked for of it; else 0xA5 */
 	size_t		len;
 	size_t		asked;			/* how many bytes were, in all calls */
+	int			ncalls;
+	struct
+	{
+		size_t		off;
+		size_t		len;
+	}			calls[MAX_ASKED];
 } Lazy;
 
 static bool
@@ -206,6 +214,10 @@ lazy_need(void *arg, size_t off, size_t len)
 
 	if (off > lazy->len || len > lazy->len - off)
 		abort();				/* the codec must not ask for such */
+	if (lazy->ncalls == MAX_ASKED)
+		abort();
+	lazy->calls[lazy->ncalls].off = off;
+	lazy->calls[lazy->ncalls++].len = len;
 	memcpy(lazy->there + off, lazy->bytes + off, len);
 	lazy->asked += len;
 	return true;
@@ -218,6 +230,7 @@ static EsColumnSummary summary;
 static EsBytes out;
 static uint8_t *stream;			/* exactly as long as it is */
 static size_t stream_len;
+static uint8_t *there;			/* as long, all 0xA5 */
 
 static uint8_t nulls[MAX_ROWS];
 static int64_t ints[MAX_ROWS];
@@ -283,6 +296,9 @@ encode(void)
 	stream_len = out.len - 24;
 	stream = malloc(stream_len);
 	memcpy(stream, out.data + 24, stream_len);
+	free(there);
+	there = malloc(stream_len);
+	memset(there, 0xA5, stream_len);
 }
 
 static void
@@ -301,8 +317,8 @@ compare_image(uint32_t row, const uint8_t *image, uint32_t len)
 static size_t
 read_one(uint32_t row)
 {
-	Lazy		lazy = {stream, NULL, stream_len, 0};
-	EsSource	source = {NULL, stream_len, lazy_need, &lazy};
+	static Lazy lazy;
+	EsSource	source = {there, stream_len, lazy_need, &lazy};
 	EsColumnContext context = make_context();
 	EsColumn   *column;
 	const char *problem;
@@ -311,9 +327,11 @@ read_one(uint32_t row)
 	int64_t		value;
 	bool		null;
 
-	lazy.there = malloc(stream_len);
-	memset(lazy.there, 0xA5, stream_len);
-	source.bytes = lazy.there;
+	lazy.bytes = stream;
+	lazy.there = there;
+	lazy.len = stream_len;
+	lazy.asked = 0;
+	lazy.ncalls = 0;
 	problem = es_column_open(&column, in.kind, in.n, &source, &context);
 	expect(problem == NULL, "open: %s", problem);
 	if (problem == NULL)
@@ -336,7 +354,8 @@ read_one(uint32_t row)
 		}
 		es_column_close(column);
 	}
-	free(lazy.there);
+	for (int i = 0; i < lazy.ncalls; i++)
+		memset(there + lazy.calls[i].off, 0xA5, lazy.calls[i].len);
 	return lazy.asked;
 }
 
@@ -1117,7 +1136,10 @@ test_trained(void)
 	expect(summary.uses_trained, "it was not used");
 	damage();
 
-	/* the same place, other contents: nothing is remembered by its address only */
+	/*
+	 * the same place, other contents: nothing is remembered by its address
+	 * only
+	 */
 	memcpy(other, trained, trained_len);
 	context = make_context();
 	source.bytes = stream;
@@ -1279,6 +1301,7 @@ main(void)
 	printf("1..%d\n", ntests);
 	free(arena);
 	free(stream);
+	free(there);
 	if (out.data != NULL)
 		count_free(NULL, out.data);
 	return nfailed > 0;

@@ -1,0 +1,423 @@
+/*-------------------------------------------------------------------------
+ *
+ * test_codec_golden.c
+ *	  Streams as they were first written are read as what they were: what
+ *	  src/codec/README.md draws cannot change by mistake.  Output is TAP.
+ *
+ *	  Called with an argument the program prints the streams that it would write
+ *	  today.  Those of a released version stay as they are.
+ *
+ *	  Links: src/codec/es_codec_blocks.c src/codec/es_codec_bytes.c
+ *	  Links: src/codec/es_codec_column.c src/codec/es_codec_compress.c
+ *	  Links: src/codec/es_codec_dictionary.c src/codec/es_codec_encode.c
+ *	  Links: src/codec/es_codec_images.c src/codec/es_codec_ints.c
+ *	  Links: src/codec/es_codec_pack.c src/codec/es_codec_uuid.c
+ *	  Links: src/codec/es_codec_vectors.c -llz4 -lzstd
+ *
+ * IDENTIFICATION
+ *	  tests/unit/test_codec_golden.c
+ *-------------------------------------------------------------------------
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "codec/es_codec.h"
+
+#define MAX_ROWS	100
+#define MAX_IMAGE	24
+
+/* Streams of a little-endian machine, in hexadecimal; the first is of case 0. */
+static const char *const streams[] = {
+	/* frame, unit, nulls */
+	"02010000280000000000000070000000000000000000000003010d0018000000"
+	"030004000a000b0011001200180019001f002000260027002800000000000000"
+	"0000000001000000000000000100000000000000010000000000000001000000"
+	"00000000010000000000000001000000000000000000000001000000a8000000"
+	"0029c350ffffffff008793030000000000000000000000000106000028000000"
+	"710700002403000012080000920b0000a40100008c060000aa06000000090000"
+	"1600000029000000290000001d0000001f000000290000000100000003000000"
+	"29000000290000001c00000006000000000000000a0000000400000026000000"
+	"2600000001000000210000001f00000031000000070000000700000007000000",
+	/* line */
+	"020000004600000000000000a000000000e094fb1eaa02000204000018000000"
+	"7a0143420f000000400c0000250200005205000051000000950b000018030000"
+	"57000000ac0000002b000000860000001300000099000000b5000000b8000000"
+	"bb000000a8000000000000000000000004000000100000007700000065000000"
+	"ba0000002c0000001b00000086000000b3000000a3000000a00000001a000000"
+	"c300000006000000",
+	/* runs */
+	"02000000640000000000000030000000776a379effffffff0320040018000000"
+	"1e003c005a0064008995c86100000000786a379ed0eb6e3c",
+	/* frame of 40 bits */
+	"0200000028000000000000001801000000000000000000800128000018000000"
+	"0000000000107ea701776a379e11f54402efd46e3c1289ed034756a6da13e17f"
+	"04dfa9dd78145d0a059702151715d564068fac4cb51621c607a7d98453173928"
+	"08bf53bbf1183db209c4f6f38f19220c0a2e052a2e1ac8590b10e362cc1b52c0"
+	"0c1e59996a1c9c660de42cd0081d8af40e4eb309a71ef0130ff80941451f7ad9"
+	"76e320fc4eedc600ae81217323246500e71f22eb895c03001fbe23031797a100"
+	"545c2413dbcf3f008dfa252b4d06de00c59826c3ff3e7c00fa3627bb8a701a00"
+	"32d50000000000006b73000000000000a011000000000000dbaf000000000000"
+	"134e0000000000004aec000000000000828a000000000000b528000000000000",
+	/* constant integers */
+	"02000000640000000000000018000000ffffffffffffffff0000000000000000",
+	/* plain integers */
+	"03000002030000000000776aefd40000",
+	/* nothing but nulls */
+	"0100000009000000",
+	/* one image, nulls */
+	"04010000280000000000000070000000000000000000000003010d0018000000"
+	"030004000a000b0011001200180019001f002000260027002800000000000000"
+	"0000000001000000000000000100000000000000010000000000000001000000"
+	"0000000001000000000000000100000000000000000000000400000000000000"
+	"0961626300000000",
+	/* images of 6 bytes, nulls */
+	"0501000007000000000000003000000000000000000000000301030018000000"
+	"0300040007000000000000000100000000000000000000000000000000000000"
+	"0101010101010202020202020303030303030505050505050606060606060707"
+	"0707070700000000",
+	/* dictionary */
+	"060000000c000000030000000000000000000000400000000000000000000000"
+	"03020600180000000300050008000a000b000c00000000000000000001000000"
+	"0200000000000000010000000200000001000000030000003800000000000000"
+	"200000001500000015000000000000006e616d652030006e616d652031006e61"
+	"6d65203200000000",
+	/* blocks, not compressed */
+	"0700000009000000020000000900000070000000000000003000000024000000"
+	"240000000000000058000000150000001500000006000000240000006c617267"
+	"65077800240000006c61726765077800240000006c6172676507780000000000"
+	"240000006c61726765077800240000006c61726765000000",
+	/* blocks, LZ4 */
+	"0700010028000000030000002800000088010000000000004000000082000000"
+	"ba02000000000000c200000087000000bc02000012000000490100003c000000"
+	"9c00000024000000f00d7b22737461747573223a20226f70656e222c20226375"
+	"73746f6d657214006f632d30227d0026000f2f36332700122f33312700121f35"
+	"2700130f7500142f38377500120f2600132f39394d00121f324e00131f384d00"
+	"122f37342700121f32ab01131f317500130f2600131f392700141f36c200121f"
+	"354e0013503831227d00f00d7b22737461747573223a20226f70656e222c2022"
+	"637573746f6d657214007f632d3231227d0027000f2f39332700122f34392700"
+	"121f382700132f34354e00121f36c300132f33374e00122f39382700122f3136"
+	"2700130f4e00131f304d00122f34322700121f392700131f337500131f322700"
+	"131f385e01131f36270012502d33227d00f00d7b22737461747573223a20226f"
+	"70656e222c2022637573746f6d657214007f632d3433227d0027000f1f322700"
+	"132f39314e0012503633227d00000000",
+	/* blocks, zstd */
+	"0700020028000000030000002800000060010000000000004000000071000000"
+	"ba02000000000000b100000070000000bc02000012000000210100003e000000"
+	"9c000000240000000000650300c4037b22737461747573223a20226f70656e22"
+	"2c2022637573746f6d6572632d30227d00363333313538373939323738373432"
+	"3138393635383831227d001200c083c0c32855caa41e001eecba1e069e060a8f"
+	"001e4ca90727f504f0203c94113c177830a51e9c94172e984e00005d03002284"
+	"0f16905907abed373addfdeea25b11d21a9124a0e4dd359225fea8a43837b737"
+	"3929b73a9a04c48d4e9778dd6021ac68cfc17503dc6047bb19eee0239e7b1212"
+	"00c0838107030f020f0b9e061e39b19e031e163c0d781af034e069c0d3824700"
+	"0f061eac941b2e984e0000cd0100b4027b22737461747573223a20226f70656e"
+	"222c2022637573746f6d6572632d3433227d003239313633227d000400c083c1"
+	"c394f2cd05d30900",
+	/* blocks, zstd, trained dictionary */
+	"0702020028000000030000002800000008010000e8a47ad4400000004d000000"
+	"ba020000000000008d00000055000000bc02000012000000e20000001f000000"
+	"9c000000240000000000450200d83633227d0033313538373939323837343031"
+	"393635383831227d001100c083c0c32855caa40fc4c373c0c382a7018f84e7ba"
+	"c383937a0278101eca089e4be983a1e06825540501000085020044023231227d"
+	"0039333439383435363133373938313638303239323032303837363733227d00"
+	"1200c0838107030f020f0b9e061e39b19e031e163c0d781af034e069c0d38247"
+	"000f061eac94a3c951410000d50000683433227d003239313633227d000400c0"
+	"83c1c394723e39ca0a00000000000000",
+	/* UUIDs of version 7 */
+	"0804000028000000280000000000000045a7086acc2e8ff1288aec4eaf117395"
+	"0c6dcf3193f556b8ef51b31576d83a5cd33496f85abc1d7fb6187adb3d9f0123"
+	"9afb5dbf2182e4067ddf41a20466c8ea60c22486e849abcd44a60869cb2d8fb0"
+	"2789eb4daf1072940b6dce3092f45677ee50b21475d7395bd23495f759bb1d3e"
+	"b51779db3c9e002299fb5cbe2082e3c57cde40a20365c7a960c12385e749aa8c"
+	"43a50769ca2c8e702788ea4cae1071530a6cce2f91f35537ee4fb11375d6381a"
+	"d13395f658ba1cfeb41678da3c9dffe198fa5cbd1f81e3847bdd3fa10364c6a8"
+	"5fc12284e648aa4b42a40668c92b8d6f2688e94bad0f7112096bcd2f90f25436"
+	"ed4fb01274d637d9d03294f657b91bfdb41577d93b9dfea097f95bbd1e80e244"
+	"7bdc3ea00264c5675ec02283e547a90b42a30567c92a8c2e2587e94aac0e70d2"
+	"096acc2e90f153f5ec4eb01173d5379800000000980000000000000000000000"
+	"0102000018000000080000000100000006000000080000000100000006000000"
+	"0800000001000000020000000000000001000000020000000000000001000000"
+	"0200000000000000010000000200000000000000010000000200000000000000"
+	"0100000002000000000000000100000002000000000000000100000002000000"
+	"000000000100000000000000980000001b00000000000000010a000018000000"
+	"39550400f2390700eb1e0b00e4030e00dde4010096c504008faa0800478f0c00"
+	"40000000f9000000b2010000ab020000a40300009d000000560100004e020000"
+	"0703000000000000b9000000b20100006b020000a40300005c00000055010000"
+	"0e020000c7020000c003000079000000720100002b020000630300001c000000",
+};
+
+static const uint8_t trained[] = "{\"status\": \"open\", \"customer\": \"c-0\"}";
+
+/* --- the values of each case --- */
+
+typedef struct Case
+{
+	const char *name;
+	EsColumnKind kind;
+	uint32_t	n;
+	EsEncoding	encoding;
+	bool		dictionary;
+	bool		is_uuid;
+	bool		nulls;
+	uint8_t		codec;
+	bool		trained;
+} Case;
+
+static const Case cases[] = {
+	{"frame, unit, nulls", {8, 8, true}, 40, ES_ENC_INTS, false, false, true, 0, false},
+	{"line", {8, 8, true}, 70, ES_ENC_INTS, false, false, false, 0, false},
+	{"runs", {4, 4, true}, 100, ES_ENC_INTS, false, false, false, 0, false},
+	{"frame of 40 bits", {8, 8, true}, 40, ES_ENC_INTS, false, false, false, 0, false},
+	{"constant integers", {1, 1, true}, 100, ES_ENC_INTS, false, false, false, 0, false},
+	{"plain integers", {2, 2, true}, 3, ES_ENC_INTS_PLAIN, false, false, false, 0, false},
+	{"nothing but nulls", {-1, 4, false}, 9, ES_ENC_NULLS, false, false, true, 0, false},
+	{"one image, nulls", {-1, 4, false}, 40, ES_ENC_CONSTANT, false, false, true, 0, false},
+	{"images of 6 bytes, nulls", {6, 2, false}, 7, ES_ENC_FIXED, false, false, true, 0, false},
+	{"dictionary", {-2, 1, false}, 12, ES_ENC_DICTIONARY, true, false, false, 0, false},
+	{"blocks, not compressed", {-1, 4, false}, 9, ES_ENC_BLOCKS, false, false, false, ES_CODEC_NONE, false},
+	{"blocks, LZ4", {-2, 1, false}, 40, ES_ENC_BLOCKS, false, false, false, ES_CODEC_LZ4, false},
+	{"blocks, zstd", {-2, 1, false}, 40, ES_ENC_BLOCKS, false, false, false, ES_CODEC_ZSTD, false},
+	{"blocks, zstd, trained dictionary", {-2, 1, false}, 40, ES_ENC_BLOCKS, false, false, false, ES_CODEC_ZSTD, true},
+	{"UUIDs of version 7", {16, 1, false}, 40, ES_ENC_UUID7, false, true, false, 0, false},
+};
+
+#define NCASES (sizeof(cases) / sizeof(cases[0]))
+
+static uint8_t isnull[MAX_ROWS];
+static int64_t ints[MAX_ROWS];
+static int64_t ms[MAX_ROWS];
+static uint8_t bytes[MAX_ROWS][64] __attribute__((aligned(8)));
+static EsImage images[MAX_ROWS];
+
+/* A number that looks random. */
+static uint32_t
+scatter(uint32_t i)
+{
+	return (i * 2654435761u) ^ (i * 40503u >> 3);
+}
+
+static void
+make_int(int c, uint32_t i)
+{
+	switch (c)
+	{
+		case 0:
+			ints[i] = -60000000 * (int64_t) (scatter(i) % 50);
+			break;
+		case 1:
+			ints[i] = INT64_C(750000000000000) + i * INT64_C(1000003) +
+				scatter(i) % 13;
+			break;
+		case 2:
+			ints[i] = (int32_t) scatter(i / 30);
+			break;
+		case 3:
+			ints[i] = INT64_MIN + (int64_t) ((uint64_t) scatter(i) << 8 | i);
+			break;
+		case 4:
+			ints[i] = -1;
+			break;
+		default:
+			ints[i] = (int16_t) scatter(i);
+	}
+}
+
+static void
+make_image(int c, uint32_t i)
+{
+	char	   *text = (char *) bytes[i];
+	uint32_t	header;
+
+	images[i].data = bytes[i];
+	switch (c)
+	{
+		case 6:
+		case 7:
+			images[i].len = 4;
+			memcpy(text, "\011abc", 4);
+			break;
+		case 8:
+			images[i].len = 6;
+			memset(text, i + 1, 6);
+			break;
+		case 9:
+			images[i].len = sprintf(text, "name %u", scatter(i) % 3) + 1;
+			break;
+		case 10:
+			/* headers of 1 byte and of 4 by turns */
+			images[i].len = i % 2 ? 3 : 9;
+			header = 9 << 2;
+			memcpy(text, &header, 4);
+			memcpy(text + 4, "large", 5);
+			if (i % 2)
+				memcpy(text, "\007x\0", 3);
+			break;
+		case 14:
+			for (int j = 0; j < 16; j++)
+				bytes[i][j] = scatter(i * 16 + j) >> 24;
+			ms[i] = INT64_C(1700000000000) + (int64_t) i * 5000000;
+			for (int j = 0; j < 6; j++)
+				bytes[i][j] = (uint8_t) ((ms[i] + i % 3) >> (40 - 8 * j));
+			bytes[i][6] = 0x70 | (bytes[i][6] & 0x0F);
+			bytes[i][8] = 0x80 | (bytes[i][8] & 0x3F);
+			images[i].len = 16;
+			break;
+		default:
+			images[i].len = sprintf(text, "{\"status\": \"open\", \"customer\": \"c-%u\"}",
+									scatter(i) % 100) + 1;
+	}
+}
+
+static void
+make_values(int c)
+{
+	for (uint32_t i = 0; i < cases[c].n; i++)
+	{
+		isnull[i] = cases[c].nulls && (i % 7 == 3 || c == 6);
+		if (cases[c].kind.by_value)
+			make_int(c, i);
+		else
+			make_image(c, i);
+	}
+}
+
+/* --- what the codec is given --- */
+
+static void *
+plain_alloc(void *arg, size_t size)
+{
+	(void) arg;
+	return malloc(size);
+}
+
+static void
+plain_free(void *arg, void *chunk)
+{
+	(void) arg;
+	free(chunk);
+}
+
+static const EsMemory memory = {plain_alloc, plain_free, NULL};
+
+static bool
+ms_of(void *arg, uint32_t row, int64_t *value)
+{
+	(void) arg;
+	*value = ms[row];
+	return true;
+}
+
+/* Only such varlenas as are made here. */
+static size_t
+varlena_step(const uint8_t *at, size_t *off, size_t end, uint8_t align)
+{
+	size_t		len;
+
+	if (*off < end && at[*off] == 0)
+		*off = (*off + align - 1) & ~(size_t) (align - 1);
+	if (*off >= end)
+		return 0;
+	len = at[*off] & 1 ? at[*off] >> 1 : 9;
+	return len <= end - *off ? len : 0;
+}
+
+static void
+print_stream(int c)
+{
+	EsBytes		out = {NULL, 0, 0, &memory};
+	EsColumnSummary summary = {0};
+	EsColumnInput in = {0};
+
+	in.kind = cases[c].kind;
+	in.n = cases[c].n;
+	in.isnull = isnull;
+	in.ints = ints;
+	in.images = images;
+	in.dictionary = cases[c].dictionary;
+	in.is_uuid = cases[c].is_uuid;
+	in.ms = cases[c].is_uuid ? ms : NULL;
+	in.codec = cases[c].codec;
+	in.level = 3;
+	in.block_bytes = cases[c].codec == ES_CODEC_NONE ? 40 : 700;
+	in.trained = cases[c].trained ? trained : NULL;
+	in.trained_len = sizeof(trained);
+	es_column_encode(&out, &in, &summary);
+	printf("/* %s: encoding %d */\n", cases[c].name, summary.encoding);
+	for (size_t i = 0; i < out.len; i++)
+		printf("%s%02x%s", i % 32 == 0 ? "\"" : "", out.data[i],
+			   i % 32 == 31 && i + 1 < out.len ? "\"\n" : "");
+	printf("\",\n");
+	free(out.data);
+}
+
+static bool
+read_stream(int c)
+{
+	const char *hex = streams[c];
+	size_t		len = strlen(hex) / 2;
+	uint8_t    *copy = malloc(len);
+	EsSource	source = {copy, len, NULL, NULL};
+	EsColumnContext context = {memory, varlena_step, trained, sizeof(trained), ms_of, NULL};
+	EsColumn   *column;
+	bool		good = true;
+
+	for (size_t i = 0; i < len; i++)
+	{
+		char		digits[3] = {hex[i * 2], hex[i * 2 + 1], '\0'};
+
+		copy[i] = (uint8_t) strtol(digits, NULL, 16);
+	}
+	if (es_column_open(&column, cases[c].kind, cases[c].n, &source, &context) != NULL)
+	{
+		free(copy);
+		return false;
+	}
+	good = es_column_check(column) == NULL &&
+		es_column_encoding(column) == cases[c].encoding;
+	for (uint32_t i = 0; i < cases[c].n && good; i++)
+	{
+		const uint8_t *image;
+		uint32_t	image_len;
+		int64_t		value;
+		bool		null;
+
+		good = es_column_is_null(column, i, &null) == NULL && null == isnull[i];
+		if (!good || null)
+			continue;
+		if (cases[c].kind.by_value)
+			good = es_column_int(column, i, &value) == NULL && value == ints[i];
+		else
+			good = es_column_image(column, i, &image, &image_len) == NULL &&
+				image_len == images[i].len &&
+				memcmp(image, images[i].data, image_len) == 0;
+	}
+	es_column_close(column);
+	free(copy);
+	return good;
+}
+
+int
+main(int argc, char **argv)
+{
+	bool		all_good = true;
+	const uint16_t one = 1;
+
+	(void) argv;
+	for (int c = 0; c < (int) NCASES; c++)
+	{
+		make_values(c);
+		if (argc > 1)
+			print_stream(c);
+		else
+		{
+			bool		good = *(const uint8_t *) &one != 1 || read_stream(c);
+
+			printf("%s %d - %s\n", good ? "ok" : "not ok", c + 1, cases[c].name);
+			all_good &= good;
+		}
+	}
+	if (argc == 1)
+		printf("1..%d\n", (int) NCASES);
+	return !all_good;
+}
