@@ -252,7 +252,7 @@ cheapest(const EsMemory *memory, const EsColumnInput *in, const Live *live,
 	{
 		fixed = live->n * es_image_stride(in->kind);
 		*size = fixed;
-		if (in->kind.width == 16 && in->is_uuid && live->n >= 16 &&
+		if (in->kind.width == 16 && in->is_uuid &&
 			es_uuid_all_7(live->images, live->n))
 		{
 			*size = live->n * (size_t) 10;
@@ -317,7 +317,15 @@ encode_images(EsBytes *out, const EsColumnInput *in, const Live *live,
 	switch (other)
 	{
 		case ES_ENC_UUID7:
+			start = out->len;
 			encode_uuid(out, live, head);
+			if (out->len - start < live->n * es_image_stride(in->kind))
+				break;
+			/* they are too few, or their times are all over the place */
+			out->len = start;
+			head->encoding = ES_ENC_FIXED;
+			head->flags &= ~ES_STREAM_RELATIVE;
+			encode_fixed(out, in->kind, live);
 			break;
 		case ES_ENC_FIXED:
 			encode_fixed(out, in->kind, live);

@@ -164,7 +164,7 @@ extern void es_pack(uint8_t *out, const uint64_t *values, uint32_t n, int bits);
 
 /*
  * Unpack into arrays that have room for 1024, which the values beyond n may
- * spoil; es_unpack32: at most 32 bits.
+ * spoil: of at most 32 bits, and of more.
  */
 extern void es_unpack32(const uint8_t *packed, uint32_t n, int bits,
 						uint32_t *values);

@@ -23,8 +23,8 @@
 #define LANES64		16
 
 /* Words of a stream, whatever they were written as. */
-typedef __attribute__((may_alias)) uint32_t Word32;
-typedef __attribute__((may_alias)) uint64_t Word64;
+typedef uint32_t Word32 __attribute__((may_alias));
+typedef uint64_t Word64 __attribute__((may_alias));
 
 size_t
 es_packed_size(uint32_t n, int bits)
@@ -140,8 +140,8 @@ es_unpack32(const uint8_t *packed, uint32_t n, int bits, uint32_t *values)
 	}
 }
 
-static void
-unpack_wide(const uint8_t *packed, uint32_t n, int bits, uint64_t *values)
+void
+es_unpack64(const uint8_t *packed, uint32_t n, int bits, uint64_t *values)
 {
 	const Word64 *words = (const Word64 *) packed;
 	const uint64_t mask = bits == 64 ? UINT64_MAX : ((uint64_t) 1 << bits) - 1;
@@ -172,21 +172,6 @@ unpack_wide(const uint8_t *packed, uint32_t n, int bits, uint64_t *values)
 				out[lane] = ((row[lane] >> shift) | (next[lane] << left)) & mask;
 		}
 	}
-}
-
-void
-es_unpack64(const uint8_t *packed, uint32_t n, int bits, uint64_t *values)
-{
-	uint32_t	narrow[ES_VECTOR_ROWS];
-
-	if (bits > 32)
-	{
-		unpack_wide(packed, n, bits, values);
-		return;
-	}
-	es_unpack32(packed, n, bits, narrow);
-	for (uint32_t i = 0; i < n; i++)
-		values[i] = narrow[i];
 }
 
 bool
