@@ -18,6 +18,9 @@
 /* The longest image that is stored as it is if it is the only one there is. */
 #define MAX_CONSTANT	2048
 
+/* A dictionary that makes one byte of so many is not compared with blocks. */
+#define MIN_RATIO		16
+
 /* What is compressed or packed must save one byte in so many. */
 #define MIN_SAVED		16
 
@@ -238,16 +241,20 @@ encode_uuid(EsBytes *out, const Live *live, EsStreamHead *head)
 }
 
 /*
- * What takes the least of all but dictionaries and constants, and about how much
- * that is.
+ * What takes the least of all but dictionaries and constants; *size, if it is not
+ * NULL: about how much that is.
  */
 static EsEncoding
 cheapest(const EsMemory *memory, const EsColumnInput *in, const Live *live,
 		 size_t *size)
 {
 	size_t		fixed;
+	size_t		unwanted;
 
-	*size = SIZE_MAX;
+	if (in->kind.width < 0 && size == NULL)
+		return ES_ENC_BLOCKS;
+	if (size == NULL)
+		size = &unwanted;
 	if (in->kind.width > 0)
 	{
 		fixed = live->n * es_image_stride(in->kind);
@@ -276,19 +283,19 @@ cheapest(const EsMemory *memory, const EsColumnInput *in, const Live *live,
  */
 static bool
 encode_images(EsBytes *out, const EsColumnInput *in, const Live *live,
-			  EsStreamHead *head, uint32_t *ndistinct)
+			  EsStreamHead *head, EsColumnSummary *summary)
 {
 	const EsMemory *memory = out->memory;
 	EsDictionary dictionary;
-	EsEncoding	other = ES_ENC_DICTIONARY;
-	size_t		size = SIZE_MAX;
+	EsEncoding	other;
+	size_t		size;
 	size_t		start = out->len;
 	bool		any = false;
 
 	if (!in->dictionary && all_equal(live->images, live->n) &&
 		(live->images[0].len <= MAX_CONSTANT || in->codec == ES_CODEC_NONE))
 	{
-		*ndistinct = 1;
+		summary->ndistinct = 1;
 		head->encoding = ES_ENC_CONSTANT;
 		encode_constant(out, &live->images[0]);
 		return false;
@@ -296,13 +303,13 @@ encode_images(EsBytes *out, const EsColumnInput *in, const Live *live,
 	if (es_dictionary_make(&dictionary, memory, live->images, live->n,
 						   in->dictionary ? live->n : live->n / MIN_REPEATS))
 	{
-		*ndistinct = dictionary.n;
+		summary->ndistinct = dictionary.n;
 		head->encoding = ES_ENC_DICTIONARY;
 		any = es_dictionary_encode(out, in, &dictionary);
 		es_dictionary_free(&dictionary, memory);
-		if (in->dictionary)
-			return any;
 		/* a dictionary is easier to read and to search than blocks */
+		if (in->dictionary || out->len - start <= summary->raw_bytes / MIN_RATIO)
+			return any;
 		other = cheapest(memory, in, live, &size);
 		if (out->len - start <= size + size / MIN_SAVED)
 			return any;
@@ -310,7 +317,7 @@ encode_images(EsBytes *out, const EsColumnInput *in, const Live *live,
 		any = false;
 	}
 	else
-		other = cheapest(memory, in, live, &size);
+		other = cheapest(memory, in, live, NULL);
 
 	head->encoding = other;
 	encode_ranks(out, in);
@@ -381,7 +388,7 @@ es_column_encode(EsBytes *out, const EsColumnInput *in,
 		find_live(&live, memory, &input, summary->nnulls);
 		for (uint32_t i = 0; i < live.n; i++)
 			summary->raw_bytes += live.images[i].len;
-		if (encode_images(out, &input, &live, &head, &summary->ndistinct))
+		if (encode_images(out, &input, &live, &head, summary))
 		{
 			head.codec = in->codec;
 			summary->codec = in->codec;

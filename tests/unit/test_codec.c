@@ -439,6 +439,24 @@ read_all(void)
 				   "zone %u: other bounds", v);
 		}
 	}
+	/* in any order */
+	for (int i = 0; i < 30; i++)
+	{
+		uint32_t	row = below(in.n);
+		const uint8_t *image;
+		uint32_t	len;
+		int64_t		value;
+
+		if (is_null(row))
+			continue;
+		if (in.kind.by_value)
+			expect(es_column_int(column, row, &value) == NULL &&
+				   value == ints[row], "row %u: another value", row);
+		else if ((problem = es_column_image(column, row, &image, &len)) == NULL)
+			compare_image(row, image, len);
+		else
+			expect(false, "row %u: %s", row, problem);
+	}
 	es_column_close(column);
 	expect(chunks == had, "reading leaks");
 }
@@ -1176,6 +1194,50 @@ test_trained(void)
 	check_trouble("LZ4 uses no trained dictionary");
 }
 
+/*
+ * Images stay where they are for as long as they should.
+ */
+static void
+test_lifetimes(void)
+{
+	EsSource	source = {NULL, 0, NULL, NULL};
+	EsColumnContext context;
+	EsColumn   *column;
+	const uint8_t *first;
+	const uint8_t *image;
+	uint32_t	first_len;
+	uint32_t	len;
+
+	start_images(-1, 4, 5000, ES_CODEC_ZSTD);
+	in.dictionary = true;
+	fill_images(6, in.n);
+	encode();
+	source.bytes = stream;
+	source.len = stream_len;
+	context = make_context();
+	expect(es_column_open(&column, in.kind, in.n, &source, &context) == NULL, "open");
+	expect(es_column_image(column, 0, &first, &first_len) == NULL, "row 0");
+	for (uint32_t row = 0; row < in.n; row++)
+		expect(es_column_image(column, row, &image, &len) == NULL, "row %u", row);
+	compare_image(0, first, first_len);
+	expect(es_column_image(column, 0, &image, &len) == NULL && image == first,
+		   "an entry is read again");
+	es_column_close(column);
+
+	in.dictionary = false;
+	encode();
+	expect(summary.encoding == ES_ENC_BLOCKS, "blocks");
+	source.bytes = stream;
+	source.len = stream_len;
+	expect(es_column_open(&column, in.kind, in.n, &source, &context) == NULL, "open");
+	expect(es_column_image(column, 20, &first, &first_len) == NULL, "row 20");
+	expect(es_column_image(column, 3, &image, &len) == NULL, "row 3");
+	compare_image(20, first, first_len);
+	compare_image(3, image, len);
+	es_column_close(column);
+	check_trouble("images stay: of a dictionary, and of the same block");
+}
+
 /* --- what is asked for --- */
 
 static void
@@ -1296,6 +1358,7 @@ main(void)
 	test_choice_of_images();
 	test_large_images();
 	test_trained();
+	test_lifetimes();
 	test_need();
 	test_need_fails();
 	printf("1..%d\n", ntests);
