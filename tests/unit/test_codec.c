@@ -1315,6 +1315,43 @@ test_need(void)
 	check_trouble("one UUID needs 112 bytes");
 }
 
+/*
+ * Rows one after the other: a vector is asked for once, not for each of its rows.
+ */
+static void
+test_walk(void)
+{
+	static Lazy lazy;
+	EsSource	source = {NULL, 0, lazy_need, &lazy};
+	EsColumnContext context;
+	EsColumn   *column;
+	int64_t		value;
+	long		had;
+
+	start_ints(8, 10000);
+	fill_ints(2, 8, in.n);
+	encode();
+	had = chunks;
+	context = make_context();
+	lazy.bytes = stream;
+	lazy.there = there;
+	lazy.len = stream_len;
+	source.bytes = there;
+	source.len = stream_len;
+	expect(es_column_open(&column, in.kind, in.n, &source, &context) == NULL, "open");
+	for (uint32_t row = 0; row < in.n; row++)
+		expect(es_column_int(column, row, &value) == NULL && value == ints[row],
+			   "row %u: another value", row);
+	expect(lazy.asked < stream_len + stream_len / 8, "%zu bytes of %zu", lazy.asked,
+		   stream_len);
+	for (uint32_t row = in.n; row-- > 0;)
+		expect(es_column_int(column, row, &value) == NULL && value == ints[row],
+			   "row %u: another value", row);
+	es_column_close(column);
+	expect(chunks == had, "reading leaks");
+	check_trouble("rows one after the other need each vector once");
+}
+
 /* A source that has nothing from some offset on. */
 static bool
 need_below(void *arg, size_t off, size_t len)
@@ -1360,6 +1397,7 @@ main(void)
 	test_trained();
 	test_lifetimes();
 	test_need();
+	test_walk();
 	test_need_fails();
 	printf("1..%d\n", ntests);
 	free(arena);
