@@ -23,6 +23,7 @@
 #include "access/htup_details.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
+#include "storage/lmgr.h"
 #include "storage/procarray.h"
 #include "utils/memutils.h"
 
@@ -358,6 +359,18 @@ compact_leaf(Compaction *c, const EsUnit *units, uint32 nunits)
  * ----------------------------------------------------------------
  */
 
+/*
+ * Batches stay, whatever becomes of this transaction, and they are made as the
+ * table is defined now.  So it must not be defined by this transaction: its
+ * columns could vanish from it, or come back to it.  Whoever changed the
+ * columns of a table has it locked.
+ */
+bool
+es_compact_is_possible(Relation rel)
+{
+	return !CheckRelationLockedByMe(rel, AccessExclusiveLock, false);
+}
+
 bool
 es_compact_is_due(Relation rel, bool all)
 {
@@ -383,6 +396,13 @@ es_compact_table(Relation rel, bool all, EsCompactResult *result)
 	EsRoles		roles;
 	uint8		id_key[ES_SIPHASH_KEY_BYTES];
 
+	if (!es_compact_is_possible(rel))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot compact table \"%s\" in a transaction that has locked it exclusively",
+						RelationGetRelationName(rel)),
+				 errdetail("Batches stay when the transaction is rolled back, but its changes of the table's definition do not."),
+				 errhint("Compact the table in a transaction of its own.")));
 	memset(result, 0, sizeof(EsCompactResult));
 	memset(&options, 0, sizeof(options));
 	options.max_rows = es_batch_rows;

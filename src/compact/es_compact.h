@@ -32,6 +32,11 @@ typedef struct EsCompactResult
 extern bool es_compact_is_due(Relation rel, bool all);
 
 /*
+ * May this transaction compact the table?  Not if it has an AccessExclusiveLock.
+ */
+extern bool es_compact_is_possible(Relation rel);
+
+/*
  * Compact a table.  all: the open run too, and whatever is too little for a
  * worker.  The caller holds ShareUpdateExclusiveLock; a transaction, and no
  * snapshot is needed.  Cancellable at any point: what was published stays, the

@@ -76,7 +76,8 @@ compact_one(Oid relid)
 	rel = try_relation_open(relid, NoLock);
 	if (rel != NULL)
 	{
-		if (!RELATION_IS_OTHER_TEMP(rel) && es_compact_is_due(rel, true))
+		if (!RELATION_IS_OTHER_TEMP(rel) && es_compact_is_possible(rel) &&
+			es_compact_is_due(rel, true))
 			es_compact_table(rel, true, &result);
 		relation_close(rel, NoLock);
 	}

@@ -1,0 +1,28 @@
+--
+-- Compaction: what a rolled back definition and a full leaf must not do
+--
+-- A table that this transaction has defined anew is not compacted: the batches
+-- would stay when the definition is rolled back.
+CREATE TABLE defined (k int, v text) USING eventstore;
+INSERT INTO defined SELECT g, 'v' || g FROM generate_series(1, 1000) g;
+BEGIN;
+ALTER TABLE defined DROP v;
+SELECT eventstore.compact('defined');
+ROLLBACK;
+BEGIN;
+SAVEPOINT s;
+ALTER TABLE defined ADD x int DEFAULT 7;
+ROLLBACK TO s;
+SELECT compacted FROM eventstore.compact('defined');
+ROLLBACK;
+SELECT count(*), min(v), max(v) FROM defined;
+BEGIN;
+ALTER TABLE defined ADD x int DEFAULT 7;
+SELECT eventstore.compact('defined');
+ROLLBACK;
+ALTER TABLE defined ADD x text DEFAULT 'of later';
+SELECT compacted FROM eventstore.compact('defined');
+SELECT count(*), min(v), min(x), max(x) FROM defined;
+SELECT * FROM eventstore.verify('defined');
+
+DROP TABLE defined;
