@@ -230,12 +230,14 @@ add_unit(Compaction *c, const EsUnit *unit)
 }
 
 /*
- * Write what was encoded, and let it take the group's place.
+ * Write what was encoded, and let it take the group's place.  false: the leaf has
+ * no room for it.
  */
-static void
+static bool
 publish_group(Compaction *c)
 {
 	EsUnit		units[MAX_BUILT];
+	bool		published;
 
 	finish_batch(c);
 	if (c->nbuilt > 0)
@@ -253,8 +255,9 @@ publish_group(Compaction *c)
 	ES_STOP_POINT("compact-before-publish");
 	if (c->npieces == c->nold &&
 		memcmp(c->pieces, c->old, c->nold * sizeof(EsUnit)) == 0)
-		return;					/* all of them stay */
-	if (es_store_replace(c->rel, c->old, c->nold, c->pieces, c->npieces))
+		return true;			/* all of them stay */
+	published = es_store_replace(c->rel, c->old, c->nold, c->pieces, c->npieces);
+	if (published)
 	{
 		EsCompactResult *r = c->result;
 
@@ -267,6 +270,7 @@ publish_group(Compaction *c)
 			r->blocks_out += c->pieces[i].npages;
 	}
 	ES_STOP_POINT("compact-after-publish");
+	return published;
 }
 
 static void
@@ -348,8 +352,10 @@ compact_leaf(Compaction *c, const EsUnit *units, uint32 nunits)
 			add_unit(c, &units[i++]);
 			c->nold++;
 		} while (--n > 0 && !group_is_full(c, &units[i]));
-		publish_group(c);
-		again |= c->cut_short;
+
+		/* what found no room would not find any the next time */
+		if (publish_group(c))
+			again |= c->cut_short;
 	}
 	return again;
 }

@@ -25,4 +25,16 @@ SELECT compacted FROM eventstore.compact('defined');
 SELECT count(*), min(v), min(x), max(x) FROM defined;
 SELECT * FROM eventstore.verify('defined');
 
-DROP TABLE defined;
+-- More batches than a leaf of the directory has room for.
+CREATE TABLE leaf (k int) USING eventstore;
+INSERT INTO leaf SELECT g FROM generate_series(1, 40000) g;
+SET eventstore.batch_rows = 100;
+SELECT compacted > 0 AS some FROM eventstore.compact('leaf');
+SELECT compacted IS NOT NULL AS ended FROM eventstore.compact('leaf');
+RESET eventstore.batch_rows;
+SELECT count(*), sum(k), count(DISTINCT ctid) FROM leaf;
+SELECT * FROM eventstore.verify('leaf');
+SELECT compacted FROM eventstore.compact('leaf');
+SELECT count(*), sum(k), count(DISTINCT ctid) FROM leaf;
+
+DROP TABLE defined, leaf;
