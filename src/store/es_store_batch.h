@@ -23,6 +23,7 @@
 #include "access/heapam.h"
 #include "access/htup.h"
 #include "access/tableam.h"
+#include "access/transam.h"
 #include "access/tupdesc.h"
 #include "storage/bufmgr.h"
 #include "utils/rel.h"
@@ -121,9 +122,12 @@ extern Datum es_batch_value(EsBatch *batch, AttrNumber attnum, uint32 index,
 extern HeapTuple es_batch_tuple(EsBatch *batch, uint32 index);
 
 /*
- * The header of a tuple of a batch's row: committed by this transaction.
+ * The header of a tuple of a batch's row: committed by this transaction, or
+ * frozen if that is so old that its 32 bits may have wrapped around.  next: about
+ * the next transaction.
  */
-extern void es_batch_stamp_tuple(HeapTuple tuple, uint64 row, uint64 xid);
+extern void es_batch_stamp_tuple(HeapTuple tuple, uint64 row, uint64 xid,
+								 FullTransactionId next);
 
 /*
  * Check all of it: streams, checksums, order of row numbers and transactions.

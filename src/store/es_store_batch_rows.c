@@ -22,6 +22,12 @@
 #include "base/es_corrupt.h"
 #include "store/es_store_batch_internal.h"
 
+/*
+ * No snapshot is older than this: the server gives out no transaction numbers in
+ * the last three million before they would wrap around.
+ */
+#define OLD_XID_AGE		((UINT64CONST(1) << 31) - UINT64CONST(2000000))
+
 /* ----------------------------------------------------------------
  * Load batches
  * ----------------------------------------------------------------
@@ -411,7 +417,8 @@ es_batch_value(EsBatch *batch, AttrNumber attnum, uint32 index, bool *isnull)
 }
 
 void
-es_batch_stamp_tuple(HeapTuple tuple, uint64 row, uint64 xid)
+es_batch_stamp_tuple(HeapTuple tuple, uint64 row, uint64 xid,
+					 FullTransactionId next)
 {
 	HeapTupleHeader header = tuple->t_data;
 
@@ -421,16 +428,14 @@ es_batch_stamp_tuple(HeapTuple tuple, uint64 row, uint64 xid)
 	header->t_infomask |= HEAP_XMAX_INVALID;
 	HeapTupleHeaderSetCmin(header, FirstCommandId);
 	HeapTupleHeaderSetXmax(header, InvalidTransactionId);
-	if (xid == 0)
-	{
-		HeapTupleHeaderSetXmin(header, FrozenTransactionId);
+	HeapTupleHeaderSetXmin(header, xid == 0 ? FrozenTransactionId :
+						   (TransactionId) xid);
+
+	/* the 32 bits of a header say nothing about one as old as that */
+	if (xid == 0 || xid + OLD_XID_AGE < U64FromFullTransactionId(next))
 		HeapTupleHeaderSetXminFrozen(header);
-	}
 	else
-	{
-		HeapTupleHeaderSetXmin(header, (TransactionId) xid);
 		header->t_infomask |= HEAP_XMIN_COMMITTED;
-	}
 }
 
 /*
@@ -470,7 +475,7 @@ es_batch_tuple(EsBatch *batch, uint32 index)
 	tuple->t_tableOid = batch->rel != NULL ?
 		RelationGetRelid(batch->rel) : InvalidOid;
 	es_batch_stamp_tuple(tuple, es_batch_row(batch, index),
-						 es_batch_xid(batch, index));
+						 es_batch_xid(batch, index), batch->next_xid);
 	if (es_batch_is_load(batch))
 	{
 		/* its header is that of all rows */

@@ -19,7 +19,7 @@ autovacuum_freeze_max_age = 2000000000
 autovacuum_multixact_freeze_max_age = 2000000000
 vacuum_freeze_min_age = 0
 });
-my @tables = qw(plain large parts_1 parts_2 totals frozen);
+my @tables = qw(plain large parts_1 parts_2 totals frozen compacted copied);
 my $columns = 'position bigint NOT NULL DEFAULT 0, entity_id text, k int, filler text';
 my $ages = q{
 	SELECT string_agg(c.relname, ' ' ORDER BY c.relname) FROM pg_class c
@@ -55,6 +55,13 @@ sub fill
 		INSERT INTO large (entity_id, k, filler) SELECT '$name', $k, string_agg(md5(g::text), '') FROM generate_series($k, $k + 999) g;
 		INSERT INTO parts (entity_id, k) SELECT '$name', g % 2 FROM generate_series($k, $k + 9) g;
 		REFRESH MATERIALIZED VIEW totals;
+		BEGIN;
+		INSERT INTO compacted (entity_id, k) SELECT 'aborted $name', g FROM generate_series($k, $k + 9) g;
+		ROLLBACK;
+		INSERT INTO compacted (entity_id, k) SELECT '$name', g FROM generate_series($k, $k + 9) g;
+		INSERT INTO copied (entity_id, k) VALUES ('$name', $k);
+		INSERT INTO copied (entity_id, k) VALUES ('$name', $k + 1);
+		SELECT eventstore.compact('compacted'), eventstore.compact('copied');
 	});
 	return;
 }
@@ -69,7 +76,7 @@ my $problems = q{
 	WHERE c.relkind IN ('r', 'm')
 	UNION ALL
 	SELECT 'aborted rows: ' || tableoid::regclass, count(*), min(entity_id) FROM (
-		SELECT tableoid, entity_id FROM plain UNION ALL SELECT tableoid, entity_id FROM parts) x
+		SELECT tableoid, entity_id FROM plain UNION ALL SELECT tableoid, entity_id FROM compacted UNION ALL SELECT tableoid, entity_id FROM parts) x
 	WHERE entity_id LIKE 'aborted%' GROUP BY tableoid};
 my $by_index = q{
 	SET enable_seqscan = off;
@@ -115,6 +122,8 @@ $node->safe_psql('postgres', qq{
 	CREATE TABLE large ($columns) USING eventstore;
 	CREATE TABLE frozen ($columns) USING eventstore;
 	CREATE TABLE nothing ($columns) USING eventstore;
+	CREATE TABLE compacted ($columns) USING eventstore;
+	CREATE TABLE copied ($columns) USING eventstore;
 	CREATE TABLE parts ($columns) PARTITION BY LIST (k);
 	CREATE TABLE parts_1 PARTITION OF parts FOR VALUES IN (0) USING eventstore;
 	CREATE TABLE parts_2 PARTITION OF parts FOR VALUES IN (1) USING eventstore;
@@ -151,7 +160,7 @@ fill('quarter', 200);
 remember();
 check('a quarter later, with more rows');
 is( $node->safe_psql('postgres', "$ages mxid_age(c.relminmxid) > 500000000 AND c.relkind = 'r'"),
-	'frozen large nothing parts_1 parts_2 plain', 'relminmxid is old');
+	'compacted copied frozen large nothing parts_1 parts_2 plain', 'relminmxid is old');
 $node->safe_psql('postgres', 'VACUUM nothing; VACUUM frozen');
 is( $node->safe_psql('postgres', q{SELECT mxid_age(relminmxid) FROM pg_class WHERE relname IN ('nothing', 'frozen')}),
 	"0\n0", 'VACUUM advances relminmxid');
@@ -218,6 +227,11 @@ check('three quarters');
 fill('three quarters', 400);
 remember();
 vacuum_all('three quarters');
+
+# rows of batches keep 64 bits of their transactions' numbers; in the tail they
+# have 32
+$node->safe_psql('postgres', 'VACUUM FULL copied');
+check('three quarters, copied');
 
 $node->stop;
 append_to_file($node->data_dir . '/pg_xact/0FFF', "\0" x (32 * 8192));
