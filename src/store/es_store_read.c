@@ -287,22 +287,6 @@ es_tail_find(Relation rel, const EsUnitRef *ref, uint64 row,
  * ----------------------------------------------------------------
  */
 
-void
-es_reader_begin(EsReader *reader, Relation rel, EsJudge judge,
-				Snapshot snapshot, BufferAccessStrategy strategy,
-				uint64 low, uint64 high)
-{
-	reader->rel = rel;
-	reader->judge = judge;
-	reader->snapshot = snapshot;
-	reader->strategy = strategy;
-	reader->low = Max(low, ES_FIRST_ROW);
-	reader->high = Max(high, reader->low);
-	reader->have_unit = false;
-	reader->have_page = false;
-	reader->position = reader->low;
-}
-
 static void
 close_batch(EsReader *reader)
 {
@@ -315,6 +299,25 @@ close_batch(EsReader *reader)
 	if (reader->batch != NULL)
 		es_batch_close(reader->batch);
 	reader->batch = NULL;
+}
+
+void
+es_reader_begin(EsReader *reader, Relation rel, EsJudge judge,
+				Snapshot snapshot, BufferAccessStrategy strategy,
+				uint64 low, uint64 high)
+{
+	/* a batch that is open reads through the strategy, which may be gone */
+	if (reader->batch != NULL && reader->strategy != strategy)
+		close_batch(reader);
+	reader->rel = rel;
+	reader->judge = judge;
+	reader->snapshot = snapshot;
+	reader->strategy = strategy;
+	reader->low = Max(low, ES_FIRST_ROW);
+	reader->high = Max(high, reader->low);
+	reader->have_unit = false;
+	reader->have_page = false;
+	reader->position = reader->low;
 }
 
 void
