@@ -169,7 +169,7 @@ expected_rows(Relation rel, const EsSizes *sizes)
  *
  * As for heap, a table that was never vacuumed or analyzed and is still small
  * counts as one of 10 pages, full of rows as wide as its columns let expect: a
- * plan may be kept while the table fills.
+ * plan may be kept while the table fills.  Batches may hold more rows than that.
  */
 static void
 relation_estimate_size(Relation rel, int32 *attr_widths, BlockNumber *pages,
@@ -189,8 +189,8 @@ relation_estimate_size(Relation rel, int32 *attr_widths, BlockNumber *pages,
 		ES_OVERHEAD_BYTES_PER_ROW;
 
 		*pages = ES_PAGES_OF_NEW_TABLE;
-		*tuples = (double) (ES_USABLE_BYTES_PER_PAGE / width) *
-			ES_PAGES_OF_NEW_TABLE;
+		*tuples = Max(*tuples, (double) (ES_USABLE_BYTES_PER_PAGE / width) *
+					  ES_PAGES_OF_NEW_TABLE);
 	}
 }
 

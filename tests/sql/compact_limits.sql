@@ -37,4 +37,18 @@ SELECT * FROM eventstore.verify('leaf');
 SELECT compacted FROM eventstore.compact('leaf');
 SELECT count(*), sum(k), count(DISTINCT ctid) FROM leaf;
 
-DROP TABLE defined, leaf;
+-- The planner knows how many rows few blocks hold, without ANALYZE.
+CREATE FUNCTION estimated(query text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	plan json;
+BEGIN
+	EXECUTE 'EXPLAIN (FORMAT json) ' || query INTO plan;
+	RETURN plan->0->'Plan'->>'Plan Rows';
+END $$;
+CREATE TABLE few (k int) USING eventstore WITH (autovacuum_enabled = off);
+INSERT INTO few SELECT g FROM generate_series(1, 20000) g;
+SELECT compacted, bytes_after < 80000 AS small FROM eventstore.compact('few');
+SELECT estimated('TABLE few');
+
+DROP TABLE defined, leaf, few;
+DROP FUNCTION estimated;
