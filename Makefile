@@ -18,6 +18,7 @@ FLOORS = base kernel,json codec format event store stream,decode table scan,comp
 
 OBJS = \
 	$(WIN32RES) \
+	src/base/es_announce.o \
 	src/base/es_config.o \
 	src/base/es_corrupt.o \
 	src/base/es_siphash.o \
@@ -82,6 +83,11 @@ OBJS = \
 	src/sqlapi/es_sql_create.o \
 	src/sqlapi/es_sql_table.o \
 	src/sqlapi/es_sql_verify.o \
+	src/worker/es_worker_duty.o \
+	src/worker/es_worker_hooks.o \
+	src/worker/es_worker_launch.o \
+	src/worker/es_worker_main.o \
+	src/worker/es_worker_shmem.o \
 	src/eventstore.o
 
 # Upgrade scripts are written by hand and never change once released; the full

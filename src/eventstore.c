@@ -20,6 +20,7 @@
 #include "eventstore.h"
 #include "store/es_store.h"
 #include "table/es_table.h"
+#include "worker/es_worker.h"
 
 ES_MODULE_MAGIC("eventstore", ES_VERSION);
 
@@ -53,4 +54,5 @@ _PG_init(void)
 	es_config_define();
 	RegisterCustomRmgr(ES_RMGR_ID, &resource_manager);
 	es_table_install_hooks();
+	es_worker_install();
 }

@@ -23,6 +23,7 @@
 #include "access/xlogutils.h"
 #include "catalog/catalog.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_database.h"
 #include "commands/vacuum.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -36,8 +37,10 @@
 #include "storage/standby.h"
 #include "utils/acl.h"
 #include "utils/backend_status.h"
+#include "utils/guc.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
+#include "utils/wait_event.h"
 
 /* --- slots --- */
 #if PG_VERSION_NUM >= 180000
@@ -307,12 +310,64 @@ es_vacuum_delay_point(void)
 #endif
 }
 
+/*
+ * What vacuum_delay_point() goes by.  Before 16 these are the settings themselves,
+ * so whoever changes them puts them back.
+ */
+#if PG_VERSION_NUM >= 160000
+#define es_set_vacuum_costs(delay, limit) \
+	(vacuum_cost_delay = (delay), vacuum_cost_limit = (limit))
+#else
+#define es_set_vacuum_costs(delay, limit) \
+	(VacuumCostDelay = (delay), VacuumCostLimit = (limit))
+#endif
+
 /* 16: indexes are told the table that they belong to */
 #if PG_VERSION_NUM >= 160000
 #define es_index_vacuum_set_table(info, rel)	((info)->heaprel = (rel))
 #else
 #define es_index_vacuum_set_table(info, rel)	((void) 0)
 #endif
+
+/* --- processes --- */
+static inline int
+es_my_proc_number(void)
+{
+#if PG_VERSION_NUM >= 170000
+	return MyProcNumber;
+#else
+	return MyProc->pgprocno;
+#endif
+}
+
+/* what pg_stat_activity shows while the process waits; "name" from 17 on */
+static inline uint32
+es_wait_event(const char *name)
+{
+#if PG_VERSION_NUM >= 170000
+	return WaitEventExtensionNew(name);
+#else
+	return PG_WAIT_EXTENSION;
+#endif
+}
+
+/* 17: a transaction as a whole can have a time limit */
+static inline void
+es_switch_off_transaction_timeout(void)
+{
+#if PG_VERSION_NUM >= 170000
+	SetConfigOption("transaction_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE);
+#endif
+}
+
+/* 17: maintenance does not go by the caller's search path */
+static inline void
+es_restrict_search_path(void)
+{
+#if PG_VERSION_NUM >= 170000
+	RestrictSearchPath();
+#endif
+}
 
 /* --- locks --- */
 static inline LocalTransactionId
@@ -384,6 +439,16 @@ es_owns_relation(Oid relid, Oid roleid)
 	return object_ownercheck(RelationRelationId, relid, roleid);
 #else
 	return pg_class_ownercheck(relid, roleid);
+#endif
+}
+
+static inline bool
+es_owns_database(Oid dboid, Oid roleid)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_ownercheck(DatabaseRelationId, dboid, roleid);
+#else
+	return pg_database_ownercheck(dboid, roleid);
 #endif
 }
 

@@ -17,6 +17,19 @@ extern int	es_run_pages;
 extern int	es_batch_rows;
 extern int	es_batch_size;
 
+/* workers at a time, of all databases; 0: there is no launcher either */
+extern int	es_max_workers;
+
+/* may workers run? */
+extern bool es_worker;
+
+/* milliseconds until a database that was written to is visited */
+extern int	es_worker_naptime;
+
+/* as vacuum_cost_delay and vacuum_cost_limit; -1: those */
+extern double es_compaction_cost_delay;
+extern int	es_compaction_cost_limit;
+
 /*
  * Define all settings.  Called once, from _PG_init.
  */

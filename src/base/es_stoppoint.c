@@ -14,9 +14,11 @@
 
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "storage/latch.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 
+#include "base/es_compat.h"
 #include "base/es_stoppoint.h"
 
 #ifdef EVENTSTORE_TESTING
@@ -28,8 +30,8 @@ es_stoppoint_define(void)
 {
 	DefineCustomStringVariable("eventstore.stop_point",
 							   "Stops the session at a named point.",
-							   "NAME=crash, NAME=error or NAME=pause; exists in "
-							   "testing builds only.",
+							   "NAME=crash, NAME=error, NAME=pause or NAME=hang; "
+							   "exists in testing builds only.",
 							   &es_stop_point,
 							   "",
 							   PGC_SUSET, GUC_NOT_IN_SAMPLE,
@@ -68,6 +70,16 @@ es_stoppoint_reach(const char *name)
 
 		DirectFunctionCall1(pg_advisory_lock_shared_int8, key);
 		DirectFunctionCall1(pg_advisory_unlock_shared_int8, key);
+	}
+	else if (strcmp(action, "hang") == 0)
+	{
+		for (;;)
+		{
+			CHECK_FOR_INTERRUPTS();
+			(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH, 0,
+							 es_wait_event("EventStopPoint"));
+			ResetLatch(MyLatch);
+		}
 	}
 }
 

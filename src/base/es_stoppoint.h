@@ -10,6 +10,8 @@
  *	  error		an ERROR; never at a point in a critical section
  *	  pause		wait for and release advisory lock ES_STOP_LOCK in share mode;
  *				only where no buffer is locked
+ *	  hang		wait until the session is cancelled or ended; as "pause", but
+ *				nobody else has to be in the database
  *
  * Points named *-before-wal and *-after-wal lie in critical sections, around
  * the insertion of the record: only "crash" is allowed there.

@@ -17,6 +17,9 @@
 /* Does the relation's storage belong to us?  (A partitioned table has none.) */
 extern bool es_table_is_ours(Relation rel);
 
+/* Does a table access method have our handler?  By catalog. */
+extern bool es_table_am_is_ours(Oid amoid);
+
 /*
  * Columns with a meaning, by number; 0: the table has none such.  position,
  * version and event_id are 0 without entity_id.

@@ -29,6 +29,7 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "base/es_announce.h"
 #include "table/es_table_internal.h"
 #include "table/es_table_slot.h"
 
@@ -247,6 +248,7 @@ make_plan(InsertPlan *plan, Relation rel, CommandId cid, int options,
 				(errcode(ERRCODE_INVALID_TRANSACTION_STATE),
 				 errmsg("cannot insert tuples in a parallel worker")));
 	plan->xid = GetCurrentTransactionId();
+	es_announce();
 	plan->roles = es_table_roles(rel);
 
 	if (RelationIsLogicallyLogged(rel) &&

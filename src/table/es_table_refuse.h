@@ -26,9 +26,6 @@
 extern void es_table_note_role(EsRoles *roles, Form_pg_attribute att);
 extern void es_table_finish_roles(EsRoles *roles);
 
-/* Does a table access method have our handler?  By catalog, for DDL. */
-extern bool es_table_am_is_ours(Oid amoid);
-
 /* --- es_table_refuse.c --- */
 
 typedef enum EsColumnChange

@@ -49,7 +49,8 @@ our @STOP_POINTS = qw(
   vacuum-after-page copy-after-page lookup-before-tree
   reserve-before-wal reserve-after-wal batch-before-wal batch-after-wal
   compact-after-unit compact-before-publish compact-after-publish
-  load-before-lock load-before-wal load-after-wal);
+  load-before-lock load-before-wal load-after-wal
+  worker-before-duty);
 
 my $folder;
 my @children;
