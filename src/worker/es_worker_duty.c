@@ -56,10 +56,10 @@ add_context(void *arg)
 	Subject    *subject = arg;
 
 	if (subject->schema[0] != '\0')
-		errcontext("%s of table \"%s.%s\" by the eventstore worker",
+		errcontext("eventstore worker: %s table \"%s.%s\"",
 				   subject->duty->name, subject->schema, subject->table);
 	else
-		errcontext("%s of the table with OID %u by the eventstore worker",
+		errcontext("eventstore worker: %s table with OID %u",
 				   subject->duty->name, subject->relid);
 }
 

@@ -6,6 +6,7 @@ use warnings;
 
 use EventStoreLoad;
 use EventStoreTest;
+use EventStoreWorker;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -253,6 +254,25 @@ foreach my $case (@cases)
 		$died_at{$point}++;
 		check_after($what, $before, $highest);
 	}
+}
+
+# The background worker is killed inside a table.
+{
+	$node->safe_psql('postgres', "DROP TABLE IF EXISTS t;\n$create\n" . add(20000, 1, 10));
+	my $before = rows_of($node, 'postgres', 't');
+	my $highest = highest_position();
+	hold_worker($node, 'postgres');
+	$node->safe_psql('postgres', 'ALTER SYSTEM SET eventstore.worker = on');
+	$node->reload;
+	my ($pid) = inside($node, 'postgres', 't');
+	my $log_end = -s $node->logfile;
+	kill('KILL', $pid);
+	wait_until_up($node, 'postgres', $log_end);
+	$died_at{'worker-before-duty'}++;
+	check_after('the worker', $before, $highest);
+	$node->safe_psql('postgres', 'ALTER SYSTEM RESET eventstore.worker');
+	$node->reload;
+	release_worker($node, 'postgres');
 }
 
 is(join(' ', grep { !$died_at{$_} } @EventStoreLoad::STOP_POINTS), '', 'a backend has died at every stop point');
