@@ -154,7 +154,7 @@ open_without_waiting(Oid relid, LOCKMODE lockmode, bool *gone)
 	if (!ConditionalLockRelationOid(relid, lockmode))
 		return NULL;
 	rel = try_relation_open(relid, NoLock);
-	if (rel != NULL && es_table_is_ours(rel))
+	if (rel != NULL && es_table_is_ours(rel) && !RelationUsesLocalBuffers(rel))
 		return rel;
 
 	if (rel != NULL)
@@ -172,6 +172,7 @@ perform_in_transaction(Subject *subject, Surroundings *around)
 	Relation	rel;
 	bool		gone;
 	bool		due;
+	bool		done;
 	char		activity[2 * NAMEDATALEN + 64];
 
 	rel = open_without_waiting(subject->relid, AccessShareLock, &gone);
@@ -202,11 +203,11 @@ perform_in_transaction(Subject *subject, Surroundings *around)
 
 	enter_surroundings(around, rel, duty);
 	ES_STOP_POINT("worker-before-duty");
-	duty->perform(rel);
+	done = duty->perform(rel);
 	leave_surroundings(around, duty, false);
 
 	relation_close(rel, NoLock);
-	return ES_DUTY_DONE;
+	return done ? ES_DUTY_DONE : ES_DUTY_LATER;
 }
 
 /*

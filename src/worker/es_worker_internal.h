@@ -127,13 +127,16 @@ typedef struct EsWorkerDuty
 	/* Is there something to do?  Called under AccessShareLock. */
 	bool		(*is_due) (Relation rel);
 
-	/* Do it, under this lock; cancellable at any point. */
-	void		(*perform) (Relation rel);
+	/*
+	 * Do it, under this lock; cancellable at any point.  false: there was
+	 * nothing that could be done now.
+	 */
+	bool		(*perform) (Relation rel);
 	LOCKMODE	lockmode;
 
 	/*
-	 * Whoever waits for the lock cancels it, as it would autovacuum.  Only for
-	 * what runs no query: CREATE INDEX CONCURRENTLY does not wait for the
+	 * Whoever waits for the lock cancels it, as it would autovacuum.  Only
+	 * for what runs no query: CREATE INDEX CONCURRENTLY does not wait for the
 	 * snapshots of such a process.
 	 */
 	bool		gives_way;
@@ -143,7 +146,7 @@ typedef enum EsDutyOutcome
 {
 	ES_DUTY_IDLE,				/* there was nothing to do */
 	ES_DUTY_DONE,
-	ES_DUTY_LATER,				/* somebody else wants the table */
+	ES_DUTY_LATER,				/* somebody else wants the table, or its rows */
 	ES_DUTY_FAILED
 } EsDutyOutcome;
 

@@ -281,6 +281,25 @@ list_databases(void)
 	return dboids;
 }
 
+/*
+ * Has somebody locked the database, so that a worker would wait outside, perhaps
+ * for long?
+ */
+static bool
+is_locked(Oid dboid)
+{
+	MemoryContext context = CurrentMemoryContext;
+	LOCKTAG		tag;
+	bool		locked;
+
+	SET_LOCKTAG_OBJECT(tag, InvalidOid, DatabaseRelationId, dboid, 0);
+	StartTransactionCommand();
+	locked = !es_lock_acquire_nowait(&tag, RowExclusiveLock, false);
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(context);
+	return locked;
+}
+
 static void
 visit_all_now(void)
 {
@@ -440,7 +459,8 @@ start_due(void)
 			forget(database->dboid);
 			continue;
 		}
-		if (!es_worker_claim(database->dboid, &index, &generation))
+		if (is_locked(database->dboid) ||
+			!es_worker_claim(database->dboid, &index, &generation))
 		{
 			database->next_visit = es_worker_after_naps(1);
 			earliest = Min(earliest, database->next_visit);

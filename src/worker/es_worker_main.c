@@ -46,19 +46,19 @@ compaction_is_due(Relation rel)
 	return es_compact_is_due(rel, false);
 }
 
-static void
+static bool
 compact(Relation rel)
 {
 	EsCompactResult result;
 
 	memset(&result, 0, sizeof(result));
 	es_compact_table(rel, false, &result);
-	ereport(DEBUG1,
-			(errmsg_internal("compacted table \"%s\": " UINT64_FORMAT " rows in %u batches, " UINT64_FORMAT " aborted rows gone, %u blocks of %u units became %u blocks",
-							 RelationGetRelationName(rel), result.rows,
-							 result.batches, result.aborted_rows,
-							 result.blocks_in, result.units_in,
-							 result.blocks_out)));
+	elog(DEBUG1, "compacted table \"%s\": " UINT64_FORMAT " rows in %u batches, "
+		 UINT64_FORMAT " aborted rows gone, %u blocks of %u units became %u blocks",
+		 RelationGetRelationName(rel), result.rows, result.batches,
+		 result.aborted_rows, result.blocks_in, result.units_in,
+		 result.blocks_out);
+	return result.units_in > 0 || result.batches > 0;
 }
 
 static const EsWorkerDuty duties[] = {
@@ -208,6 +208,7 @@ static bool
 look_after_table(Oid relid, TimestampTz *next_visit)
 {
 	bool		done = false;
+	bool		later = false;
 	bool		failed = false;
 	TimestampTz when;
 
@@ -227,7 +228,7 @@ look_after_table(Oid relid, TimestampTz *next_visit)
 				done = true;
 				break;
 			case ES_DUTY_LATER:
-				*next_visit = Min(*next_visit, es_worker_after_naps(1));
+				later = true;
 				break;
 			case ES_DUTY_FAILED:
 				failed = true;
@@ -240,6 +241,8 @@ look_after_table(Oid relid, TimestampTz *next_visit)
 		es_worker_note_failure(relid, &when);
 		*next_visit = Min(*next_visit, when);
 	}
+	else if (later)
+		*next_visit = Min(*next_visit, es_worker_after_naps(1));
 	else
 		es_worker_note_success(relid);
 	return done;
@@ -293,6 +296,8 @@ override_settings(void)
 {
 	SetConfigOption("search_path", "", PGC_SUSET, PGC_S_OVERRIDE);
 	SetConfigOption("zero_damaged_pages", "false", PGC_SUSET, PGC_S_OVERRIDE);
+	SetConfigOption("ignore_checksum_failure", "false",
+					PGC_SUSET, PGC_S_OVERRIDE);
 	SetConfigOption("statement_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE);
 	es_switch_off_transaction_timeout();
 	SetConfigOption("lock_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE);

@@ -192,6 +192,21 @@ $node->safe_psql('postgres', q{
 eval { $session->{run}->finish; };
 comes_back('a session that was ended');
 
+# A lock on the database that stays is not waited for: that would take a worker
+# from others.
+inside($node, 'one');
+$node->safe_psql('postgres', q{BEGIN; ALTER DATABASE one RENAME TO other; PREPARE TRANSACTION 'rename'});
+foreach my $round (1 .. 3)
+{
+	$from = log_end($node);
+	fill($node, 'two', 'visits');
+	compacted($node, $from, 'a prepared transaction: other databases have their worker', 'visits');
+}
+is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_locks WHERE classid = 'pg_database'::regclass AND NOT granted}),
+	'0', 'and no worker waits for the database');
+$node->safe_psql('postgres', q{ROLLBACK PREPARED 'rename'});
+comes_back('ROLLBACK PREPARED');
+
 # A worker that does not react: whoever waits for it can be cancelled.
 ($pid) = inside($node, 'one');
 kill('STOP', $pid);
