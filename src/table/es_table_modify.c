@@ -107,7 +107,7 @@ static uint64
 id_milliseconds(InsertPlan *plan, TupleTableSlot *slot)
 {
 	const int64 unix_epoch = (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) *
-	USECS_PER_DAY;
+		USECS_PER_DAY;
 	TimestampTz time;
 
 	if (plan->roles.recorded_at != 0)
@@ -257,7 +257,7 @@ make_plan(InsertPlan *plan, Relation rel, CommandId cid, int options,
 	if (plan->roles.position != 0)
 	{
 		bool		replica = SessionReplicationRole ==
-		SESSION_REPLICATION_ROLE_REPLICA;
+			SESSION_REPLICATION_ROLE_REPLICA;
 
 		if (replica)
 			plan->put_flags |= ES_PUT_RENUMBER;
