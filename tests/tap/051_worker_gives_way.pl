@@ -33,7 +33,8 @@ sub gives_way
 
 	$sql =~ s/\bTABLE_IT_HOLDS\b/$table/g;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	my ($rc, undef, $stderr) = $node->psql($db, "SET client_min_messages = warning;\n$sql", on_error_stop => 1);
+	my ($rc, undef, $stderr) = $node->psql($db, "SET client_min_messages = warning;\n$sql",
+		timeout => $PostgreSQL::Test::Utils::timeout_default);
 	is("$rc $stderr", '0 ', $what);
 	my $log = log_since($node, $from);
 	is(join("\n", $log =~ /$loud/g), '', "$what: no error");
