@@ -54,10 +54,9 @@ compact(Relation rel)
 	memset(&result, 0, sizeof(result));
 	es_compact_table(rel, false, &result);
 	elog(DEBUG1, "compacted table \"%s\": " UINT64_FORMAT " rows in %u batches, "
-		 UINT64_FORMAT " aborted rows gone, %u blocks of %u units became %u blocks",
+		 "%u blocks of %u units became %u blocks",
 		 RelationGetRelationName(rel), result.rows, result.batches,
-		 result.aborted_rows, result.blocks_in, result.units_in,
-		 result.blocks_out);
+		 result.blocks_in, result.units_in, result.blocks_out);
 	return result.units_in > 0 || result.batches > 0;
 }
 
