@@ -51,6 +51,7 @@ OBJS = \
 	src/store/es_store_meta.o \
 	src/store/es_store_read.o \
 	src/store/es_store_space.o \
+	src/store/es_store_sweep.o \
 	src/store/es_store_tail.o \
 	src/store/es_store_toast.o \
 	src/store/es_store_vacuum.o \

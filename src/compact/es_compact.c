@@ -361,6 +361,101 @@ compact_leaf(Compaction *c, const EsUnit *units, uint32 nunits)
 }
 
 /* ----------------------------------------------------------------
+ * The end of the file
+ * ----------------------------------------------------------------
+ */
+
+/* so much of the file has to be free before batches are moved for it */
+#define MOVE_FRACTION	8
+
+typedef struct Batches
+{
+	EsUnit	   *units;
+	uint32		n;
+	uint32		room;
+} Batches;
+
+static int
+compare_starts(const void *a, const void *b)
+{
+	BlockNumber sa = ((const EsUnit *) a)->start;
+	BlockNumber sb = ((const EsUnit *) b)->start;
+
+	return sa < sb ? 1 : sa > sb ? -1 : 0;
+}
+
+/*
+ * The settled batches from a block on, the last one of the file first.
+ */
+static void
+find_batches(Relation rel, BlockNumber from, Batches *batches)
+{
+	EsUnit	   *units = palloc(ES_LEAF_UNITS * sizeof(EsUnit));
+	uint32		nunits;
+	uint64		row = ES_FIRST_ROW;
+
+	while (row != ES_HIGH_ROW_INFINITE &&
+		   es_store_leaf_units(rel, row, units, &nunits, &row))
+	{
+		CHECK_FOR_INTERRUPTS();
+		for (uint32 i = 0; i < nunits; i++)
+		{
+			if (!es_unit_is_settled(&units[i]) || units[i].start < from)
+				continue;
+			if (batches->n == batches->room)
+			{
+				batches->room = Max(2 * batches->room, 64);
+				batches->units = batches->units == NULL ?
+					palloc(batches->room * sizeof(EsUnit)) :
+					repalloc_huge(batches->units,
+								  batches->room * sizeof(EsUnit));
+			}
+			batches->units[batches->n++] = units[i];
+		}
+	}
+	if (batches->n > 0)
+		qsort(batches->units, batches->n, sizeof(EsUnit), compare_starts);
+	pfree(units);
+}
+
+/*
+ * Move batches from the end of the file into free room before them, so that VACUUM
+ * can give the end back.  What a compaction replaces becomes free in the middle.
+ */
+static void
+move_batches(Compaction *c)
+{
+	EsSpace		space;
+	Batches		batches = {NULL, 0, 0};
+
+	es_store_space(c->rel, &space);
+	if (space.free_blocks < space.end / MOVE_FRACTION)
+		return;
+	es_store_move_directory(c->rel, space.end - space.free_blocks);
+	find_batches(c->rel, space.end - space.free_blocks, &batches);
+	for (uint32 i = 0; i < batches.n; i++)
+	{
+		EsUnit	   *from = &batches.units[i];
+		EsUnit		to = *from;
+
+		es_vacuum_delay_point();
+		if (!es_store_has_room_before(c->rel, from->npages, from->start))
+			break;
+		es_store_reserve(c->rel, &to, 1);
+		if (to.start > from->start ||
+			!es_store_copy_batch(c->rel, from, &to, c->write_ring))
+		{
+			es_store_drop_pending(c->rel);
+			break;
+		}
+		if (!es_store_replace(c->rel, from, 1, &to, 1))
+			break;
+	}
+	if (batches.units != NULL)
+		pfree(batches.units);
+}
+
+/* ----------------------------------------------------------------
  * A table
  * ----------------------------------------------------------------
  */
@@ -450,6 +545,7 @@ es_compact_table(Relation rel, bool all, EsCompactResult *result)
 		if (!compact_leaf(c, units, nunits))
 			row = next_row;
 	}
+	move_batches(c);
 
 	es_reader_end(c->reader);
 	pfree(c->reader);

@@ -455,6 +455,36 @@ extern void es_store_write_batch(Relation rel, const EsUnit *unit,
 extern bool es_store_replace(Relation rel, const EsUnit *old, uint32 nold,
 							 const EsUnit *new, uint32 nnew);
 
+/*
+ * Free blocks, and the least number of blocks that the table could do with.
+ */
+typedef struct EsSpace
+{
+	BlockNumber free_blocks;	/* below "end", and the reserve */
+	BlockNumber end;			/* blocks from here on are free */
+} EsSpace;
+
+extern void es_store_space(Relation rel, EsSpace *space);
+
+/*
+ * Is there free room for so many blocks, all of it before this one?
+ */
+extern bool es_store_has_room_before(Relation rel, uint32 npages,
+									 BlockNumber block);
+
+/*
+ * Move pages of the directory that lie at or behind a block to free ones before
+ * them.
+ */
+extern void es_store_move_directory(Relation rel, BlockNumber block);
+
+/*
+ * Copy a settled batch as it is into room that was taken for "to", which becomes
+ * what "from" is there.  false: it is gone.
+ */
+extern bool es_store_copy_batch(Relation rel, const EsUnit *from, EsUnit *to,
+								BufferAccessStrategy strategy);
+
 /* Give back what is left of a compaction that did not finish. */
 extern void es_store_drop_pending(Relation rel);
 

@@ -266,6 +266,13 @@ es_batch_open_body(const char *body, uint64 body_len, uint64 first_row,
 	return batch;
 }
 
+const char *
+es_batch_body(EsBatch *batch)
+{
+	return es_batch_need(batch, 0, batch->header->body_len) ?
+		batch->body : NULL;
+}
+
 void
 es_batch_close(EsBatch *batch)
 {

@@ -72,6 +72,9 @@ extern uint32 es_batch_nrows(const EsBatch *batch);
 extern int	es_batch_natts(const EsBatch *batch);
 extern const EsBatchHeader *es_batch_header(const EsBatch *batch);
 
+/* All of its body; NULL: it is gone. */
+extern const char *es_batch_body(EsBatch *batch);
+
 /*
  * Was it found that the unit was retired?  Values can still be read.
  */

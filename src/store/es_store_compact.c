@@ -229,6 +229,129 @@ es_store_write_batch(Relation rel, const EsUnit *unit, const char *body,
 	}
 }
 
+void
+es_store_space(Relation rel, EsSpace *space)
+{
+	Buffer		metabuf = es_meta_lock(rel, BUFFER_LOCK_SHARE);
+	EsMeta		meta;
+
+	memset(space, 0, sizeof(EsSpace));
+	if (!BufferIsValid(metabuf))
+		return;
+	meta = EsPageGetMeta(BufferGetPage(metabuf));
+	space->end = meta->alloc_end;
+	space->free_blocks = meta->reserve.len;
+	for (uint32 i = 0; i < meta->nfree; i++)
+		space->free_blocks += meta->free[i].len;
+	UnlockReleaseBuffer(metabuf);
+}
+
+bool
+es_store_has_room_before(Relation rel, uint32 npages, BlockNumber block)
+{
+	Buffer		metabuf = es_meta_lock(rel, BUFFER_LOCK_SHARE);
+	EsExtent	extent;
+
+	if (!BufferIsValid(metabuf))
+		return false;
+	extent = es_space_choose_whole(EsPageGetMeta(BufferGetPage(metabuf)),
+								   npages);
+	UnlockReleaseBuffer(metabuf);
+	return extent.start < block;
+}
+
+/*
+ * The page of the tree that is responsible for a row on a level: its block and where
+ * the next one of the level begins.  false: there is none.
+ */
+static bool
+find_dir_page(Relation rel, uint64 row, uint32 level, BlockNumber *block,
+			  uint64 *next_row)
+{
+	Buffer		buffer = es_meta_lock(rel, BUFFER_LOCK_SHARE);
+	uint32		height;
+
+	if (!BufferIsValid(buffer))
+		return false;
+	height = EsPageGetMeta(BufferGetPage(buffer))->height;
+	*block = EsPageGetMeta(BufferGetPage(buffer))->root;
+	UnlockReleaseBuffer(buffer);
+	if (height < level)
+		return false;
+	for (;; height--)
+	{
+		Page		page;
+		EsInnerEntry *entries;
+		uint32		at = 0;
+
+		/* nobody moves pages of the tree but who holds the table's lock */
+		buffer = es_page_read(rel, *block, NULL, BUFFER_LOCK_SHARE);
+		page = BufferGetPage(buffer);
+		*next_row = EsPageGetDir(page)->high_row;
+		if (height == level || EsPageGetSpecial(page)->kind != ES_PAGE_INNER)
+		{
+			UnlockReleaseBuffer(buffer);
+			return true;
+		}
+		entries = EsPageGetEntries(page);
+		while (at + 1 < EsPageGetDir(page)->n && entries[at + 1].low_row <= row)
+			at++;
+		*block = entries[at].child;
+		UnlockReleaseBuffer(buffer);
+	}
+}
+
+void
+es_store_move_directory(Relation rel, BlockNumber block)
+{
+	for (uint32 level = 1; level <= ES_DIR_MAX_HEIGHT; level++)
+	{
+		uint64		row = ES_FIRST_ROW;
+
+		while (row != ES_HIGH_ROW_INFINITE)
+		{
+			BlockNumber at;
+			uint64		next_row;
+
+			CHECK_FOR_INTERRUPTS();
+			if (!find_dir_page(rel, row, level, &at, &next_row))
+				return;
+			if (at >= block)
+				(void) es_directory_move_down(rel, row, level);
+			row = next_row;
+		}
+	}
+}
+
+bool
+es_store_copy_batch(Relation rel, const EsUnit *from, EsUnit *to,
+					BufferAccessStrategy strategy)
+{
+	EsUnitRef	ref;
+	EsBatch    *batch;
+	const char *body;
+	BlockNumber start = to->start;
+	uint64		unit_id = to->unit_id;
+
+	memset(&ref, 0, sizeof(ref));
+	ref.unit = *from;
+	ref.gen = es_store_cache(rel)->gen;
+	batch = es_batch_open(rel, &ref, strategy, CurrentMemoryContext);
+	if (batch == NULL)
+		return false;
+	body = es_batch_body(batch);
+	if (body != NULL)
+	{
+		*to = *from;
+		to->start = start;
+		to->unit_id = unit_id;
+		es_store_write_batch(rel, to, body, es_batch_header(batch)->body_len,
+							 strategy);
+	}
+	es_batch_close(batch);
+	return body != NULL;
+}
+
 bool
 es_store_replace(Relation rel, const EsUnit *old, uint32 nold,
 				 const EsUnit *new, uint32 nnew)

@@ -471,6 +471,118 @@ es_directory_replace(Relation rel, const EsUnit *old, uint32 nold,
 }
 
 /* ----------------------------------------------------------------
+ * Moving a directory page
+ * ----------------------------------------------------------------
+ */
+
+/*
+ * Which entry of an inner page is responsible for a row?
+ */
+static uint32
+find_entry(Page page, uint64 row)
+{
+	EsInnerEntry *entries = EsPageGetEntries(page);
+	uint32		at = 0;
+
+	while (at + 1 < EsPageGetDir(page)->n && entries[at + 1].low_row <= row)
+		at++;
+	return at;
+}
+
+/*
+ * The page on this level that is responsible for a row, and its parent, locked
+ * exclusively; *parent is invalid of the root.
+ */
+static Buffer
+lock_path(Relation rel, const EsMetaData *meta, uint64 row, uint32 level,
+		  Buffer *parent)
+{
+	Buffer		buffer = es_page_read(rel, meta->root, NULL,
+									  BUFFER_LOCK_EXCLUSIVE);
+
+	*parent = InvalidBuffer;
+	for (uint32 at = meta->height; at > level; at--)
+	{
+		Page		page = BufferGetPage(buffer);
+		const char *problem = es_dir_check(page);
+
+		if (problem == NULL && EsPageGetSpecial(page)->kind != ES_PAGE_INNER)
+			problem = "The directory page is on the wrong level";
+		if (problem != NULL)
+			es_report_corruption(rel, BufferGetBlockNumber(buffer), "%s",
+								 problem);
+		if (BufferIsValid(*parent))
+			UnlockReleaseBuffer(*parent);
+		*parent = buffer;
+		buffer = es_page_read(rel, EsPageGetEntries(page)[find_entry(page, row)].child,
+							  NULL, BUFFER_LOCK_EXCLUSIVE);
+	}
+	return buffer;
+}
+
+bool
+es_directory_move_down(Relation rel, uint64 row, uint32 level)
+{
+	Buffer		buffers[3];
+	int			nbuffers = 1;
+	Buffer		old;
+	Buffer		parent;
+	EsMeta		meta;
+	EsExtent	extent;
+	BlockNumber block;
+	bool		moves;
+
+	buffers[0] = es_meta_lock(rel, BUFFER_LOCK_EXCLUSIVE);
+	if (!BufferIsValid(buffers[0]))
+		return false;
+	meta = EsPageGetMeta(BufferGetPage(buffers[0]));
+	if (meta->height < level)
+	{
+		UnlockReleaseBuffer(buffers[0]);
+		return false;
+	}
+	old = lock_path(rel, meta, row, level, &parent);
+	block = BufferGetBlockNumber(old);
+	if (BufferIsValid(parent))
+		buffers[nbuffers++] = parent;
+	extent = es_space_choose_whole(meta, 1);
+	moves = extent.start < block;
+	if (moves)
+	{
+		buffers[nbuffers++] = ReadBufferExtended(rel, MAIN_FORKNUM, extent.start,
+												 RBM_ZERO_AND_LOCK, NULL);
+		START_CRIT_SECTION();
+		memcpy(BufferGetPage(buffers[nbuffers - 1]), BufferGetPage(old), BLCKSZ);
+		es_space_take(meta, extent);
+		if (BufferIsValid(parent))
+		{
+			Page		page = BufferGetPage(parent);
+
+			EsPageGetEntries(page)[find_entry(page, row)].child = extent.start;
+		}
+		if (meta->root == block)
+			meta->root = extent.start;
+		if (meta->last_leaf == block)
+			meta->last_leaf = extent.start;
+		if (meta->last_inner == block)
+			meta->last_inner = extent.start;
+		extent.start = block;
+		es_space_give(meta, extent);
+		meta->gen++;
+		for (int i = 0; i < nbuffers; i++)
+			MarkBufferDirty(buffers[i]);
+		ES_STOP_POINT("replace-before-wal");
+		es_log_images(rel, XLOG_ES_REPLACE, 0, buffers, nbuffers);
+		ES_STOP_POINT("replace-after-wal");
+		END_CRIT_SECTION();
+	}
+	UnlockReleaseBuffer(old);
+	for (int i = nbuffers - 1; i >= 0; i--)
+		UnlockReleaseBuffer(buffers[i]);
+	return moves;
+}
+
+/* ----------------------------------------------------------------
  * Trimming the tree
  * ----------------------------------------------------------------
  */

@@ -84,6 +84,14 @@ extern EsExtent es_space_choose_whole(const EsMetaData *meta, uint32 len);
 extern void es_space_take(EsMeta meta, EsExtent extent);
 extern void es_space_give(EsMeta meta, EsExtent extent);
 
+/* --- es_store_sweep.c --- */
+
+/*
+ * Find free blocks that the list has forgotten; returns how many.  The caller holds
+ * ShareUpdateExclusiveLock.
+ */
+extern BlockNumber es_store_sweep(Relation rel);
+
 /* --- es_store_directory.c: looking up --- */
 
 /*
@@ -163,6 +171,12 @@ extern void es_directory_flush(Relation rel, Buffer metabuf, uint32 nunits);
  */
 extern bool es_directory_replace(Relation rel, const EsUnit *old, uint32 nold,
 								 const EsUnit *new, uint32 nnew);
+
+/*
+ * Move a page of the tree, the one that is responsible for a row on a level (leaves
+ * are level 1), to a free block before it.  false: there is none.
+ */
+extern bool es_directory_move_down(Relation rel, uint64 row, uint32 level);
 
 /*
  * Drop one closed unit without a living row: its blocks become free.  Returns

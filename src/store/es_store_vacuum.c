@@ -490,6 +490,7 @@ es_store_vacuum(Relation rel, TransactionId oldest_xmin,
 	if (result->dropped_units > 0)
 		es_directory_trim(rel);
 	note_holes(rel, result->aborted_rows);
+	(void) es_store_sweep(rel);
 	if (truncate)
 		result->truncated = truncate_file(rel);
 	es_store_sizes(rel, &sizes);
