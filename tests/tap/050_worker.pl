@@ -15,6 +15,7 @@ my $node = new_server('main', conf => worker_conf("eventstore.max_workers = 1\n"
 $node->start;
 $node->safe_psql('postgres', "CREATE DATABASE $_") foreach qw(one two plain);
 $node->safe_psql($_, 'CREATE EXTENSION eventstore') foreach qw(one two);
+$node->safe_psql('postgres', 'CREATE DATABASE closed ALLOW_CONNECTIONS false');
 my $oid_of_plain = $node->safe_psql('postgres', q{SELECT oid FROM pg_database WHERE datname = 'plain'});
 
 # ---- it comes ----
@@ -199,6 +200,7 @@ my $starts = () = slurp_file($node->logfile) =~ /starting background worker proc
 my $servers = () = slurp_file($node->logfile) =~ /database system is ready to accept connections|all server processes terminated; reinitializing/g;
 cmp_ok($starts, '<=', $servers + 1, 'a database without the extension is visited once after a start');
 cmp_ok($starts, '>=', 1, 'and is visited');
+unlike(slurp_file($node->logfile), qr/not currently accepting connections/, 'one that allows no connections is not tried');
 is_sound($node, 'one', 'at the end');
 is_sound($node, 'two', 'at the end');
 $node->stop;
