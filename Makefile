@@ -21,6 +21,7 @@ OBJS = \
 	src/base/es_announce.o \
 	src/base/es_config.o \
 	src/base/es_corrupt.o \
+	src/base/es_progress.o \
 	src/base/es_siphash.o \
 	src/base/es_stoppoint.o \
 	src/json/es_json_simdjson.o \
@@ -82,6 +83,7 @@ OBJS = \
 	src/sqlapi/es_sql_batches.o \
 	src/sqlapi/es_sql_compact.o \
 	src/sqlapi/es_sql_create.o \
+	src/sqlapi/es_sql_stats.o \
 	src/sqlapi/es_sql_table.o \
 	src/sqlapi/es_sql_verify.o \
 	src/worker/es_worker_duty.o \

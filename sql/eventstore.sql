@@ -85,7 +85,7 @@ LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'eventstore_compact';
 
 COMMENT ON FUNCTION compact(regclass) IS
-	'moves all rows of an event table that are committed into batches';
+	'moves committed rows of an event table into batches';
 
 CREATE FUNCTION batches(store regclass)
 RETURNS TABLE (first_row bigint, last_row bigint, row_count bigint,
@@ -105,3 +105,36 @@ AS 'MODULE_PATHNAME', 'eventstore_column_stats';
 
 COMMENT ON FUNCTION column_stats(regclass) IS
 	'how the columns of an event table''s batches are encoded, and how large they are';
+
+CREATE FUNCTION store_stats()
+RETURNS TABLE (store regclass, row_count bigint, tail_rows bigint,
+	tail_bytes bigint, batches bigint, load_batches bigint, batch_rows bigint,
+	batch_bytes_raw bigint, batch_bytes bigint, free_bytes bigint,
+	file_bytes bigint, oldest_undecided bigint)
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE ROWS 10
+AS 'MODULE_PATHNAME', 'eventstore_store_stats';
+
+COMMENT ON FUNCTION store_stats() IS
+	'the event tables of the database that one may read, and what they are made of';
+
+CREATE VIEW store_stats AS SELECT * FROM store_stats();
+GRANT SELECT ON store_stats TO PUBLIC;
+
+COMMENT ON VIEW store_stats IS
+	'the event tables of the database that one may read, and what they are made of';
+
+CREATE FUNCTION compaction_progress()
+RETURNS TABLE (pid int, datid oid, relid oid, phase text, rows_total bigint,
+	rows_read bigint, batches bigint, started_at timestamptz,
+	rows_per_second double precision)
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE ROWS 5
+AS 'MODULE_PATHNAME', 'eventstore_compaction_progress';
+
+COMMENT ON FUNCTION compaction_progress() IS
+	'the compactions that run now';
+
+CREATE VIEW compaction_progress AS SELECT * FROM compaction_progress();
+GRANT SELECT ON compaction_progress TO PUBLIC;
+
+COMMENT ON VIEW compaction_progress IS
+	'the compactions that run now';

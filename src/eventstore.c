@@ -15,6 +15,7 @@
 
 #include "base/es_compat.h"
 #include "base/es_config.h"
+#include "base/es_progress.h"
 #include "compact/es_compact.h"
 #include "decode/es_decode.h"
 #include "eventstore.h"
@@ -52,6 +53,7 @@ _PG_init(void)
 	es_compact_install_always();
 #endif
 	es_config_define();
+	es_progress_install();
 	RegisterCustomRmgr(ES_RMGR_ID, &resource_manager);
 	es_table_install_hooks();
 	es_worker_install();

@@ -19,6 +19,7 @@
 int			es_run_pages = 128;
 int			es_batch_rows = 10000;
 int			es_batch_size = 16 * 1024;
+bool		es_skip_damaged_batches = false;
 int			es_max_workers = 2;
 bool		es_worker = true;
 int			es_worker_naptime = 10000;
@@ -96,6 +97,16 @@ es_config_define(void)
 							-1, -1, 10000,
 							PGC_SIGHUP, 0,
 							NULL, NULL, NULL);
+
+	DefineCustomBoolVariable("eventstore.skip_damaged_batches",
+							 "Skips damaged batches with a warning.",
+							 "So that the rest of a table can be saved: every "
+							 "batch that a scan meets is checked, and its rows "
+							 "are missing if it is damaged.",
+							 &es_skip_damaged_batches,
+							 false,
+							 PGC_SUSET, GUC_NOT_IN_SAMPLE,
+							 NULL, NULL, NULL);
 
 #ifdef EVENTSTORE_TESTING
 	es_stoppoint_define();

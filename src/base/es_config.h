@@ -17,6 +17,9 @@ extern int	es_run_pages;
 extern int	es_batch_rows;
 extern int	es_batch_size;
 
+/* scans skip damaged batches, with a warning */
+extern bool es_skip_damaged_batches;
+
 /* workers at a time, of all databases; 0: there is no launcher either */
 extern int	es_max_workers;
 

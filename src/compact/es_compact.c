@@ -28,6 +28,7 @@
 #include "utils/memutils.h"
 
 #include "base/es_config.h"
+#include "base/es_progress.h"
 #include "base/es_stoppoint.h"
 #include "codec/es_codec.h"
 #include "compact/es_compact.h"
@@ -78,6 +79,8 @@ typedef struct Compaction
 	uint64		built_bytes;
 	uint64		rows;
 	bool		cut_short;		/* there are more rows in the group */
+
+	uint64		rows_read;		/* of the table so far */
 } Compaction;
 
 /* ----------------------------------------------------------------
@@ -97,6 +100,8 @@ finish_batch(Compaction *c)
 
 	if (es_builder_nrows(c->builder) == 0)
 		return;
+	if (c->nbuilt == MAX_BUILT || c->npieces == MAX_PIECES)
+		elog(ERROR, "compaction has made more batches than it can publish together");
 	old_context = MemoryContextSwitchTo(c->group_context);
 	es_builder_finish(c->builder, built);
 	MemoryContextSwitchTo(old_context);
@@ -156,14 +161,23 @@ keep_batch(Compaction *c)
 	c->pieces[c->npieces++] = c->reader->at.unit;
 }
 
+/*
+ * A batch that is read goes into the group as a whole, and so do the rows of a page.
+ * When the group has its batches, what is left of them goes into one that may be
+ * larger than others; the largest there can be takes a whole batch, so that two
+ * more are enough.
+ */
 static void
 add_row(Compaction *c, HeapTuple tuple)
 {
 	MemoryContext old_context = MemoryContextSwitchTo(c->row_context);
 
-	if (!es_builder_takes(c->builder, c->reader->row))
+	if (!es_builder_takes(c->builder, c->reader->row,
+						  c->nbuilt >= GROUP_BATCHES))
 		finish_batch(c);
 	heap_deform_tuple(tuple, RelationGetDescr(c->rel), c->values, c->isnull);
+	if (++c->rows_read % 1024 == 0)
+		es_progress_set(ES_PROGRESS_ROWS, c->rows_read);
 	es_builder_add(c->builder, c->reader->row, es_reader_xid(c->reader),
 				   c->values, c->isnull, -1);
 	MemoryContextSwitchTo(old_context);
@@ -240,6 +254,7 @@ publish_group(Compaction *c)
 	bool		published;
 
 	finish_batch(c);
+	es_progress_set(ES_PROGRESS_PHASE, ES_PHASE_WRITING);
 	if (c->nbuilt > 0)
 	{
 		for (uint32 i = 0; i < c->nbuilt; i++)
@@ -268,7 +283,9 @@ publish_group(Compaction *c)
 			r->blocks_in += c->old[i].npages;
 		for (uint32 i = 0; i < c->npieces; i++)
 			r->blocks_out += c->pieces[i].npages;
+		es_progress_set(ES_PROGRESS_BATCHES, r->batches);
 	}
+	es_progress_set(ES_PROGRESS_PHASE, ES_PHASE_READING);
 	ES_STOP_POINT("compact-after-publish");
 	return published;
 }
@@ -431,6 +448,7 @@ move_batches(Compaction *c)
 	es_store_space(c->rel, &space);
 	if (space.free_blocks < space.end / MOVE_FRACTION)
 		return;
+	es_progress_set(ES_PROGRESS_PHASE, ES_PHASE_MOVING);
 	es_store_move_directory(c->rel, space.end - space.free_blocks);
 	find_batches(c->rel, space.end - space.free_blocks, &batches);
 	for (uint32 i = 0; i < batches.n; i++)
@@ -485,18 +503,43 @@ es_compact_is_due(Relation rel, bool all)
 		size.closed_blocks >= DUE_BLOCKS;
 }
 
+/*
+ * Leaf by leaf, from the first row on.
+ */
+static void
+compact_all_leaves(Compaction *c)
+{
+	EsUnit	   *units = palloc(ES_LEAF_UNITS * sizeof(EsUnit));
+	uint32		nunits;
+	uint64		row = ES_FIRST_ROW;
+	uint64		next_row;
+
+	es_store_begin_compaction(c->rel, c->all);
+	while (row != ES_HIGH_ROW_INFINITE &&
+		   es_store_leaf_units(c->rel, row, units, &nunits, &next_row))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!compact_leaf(c, units, nunits))
+			row = next_row;
+	}
+	pfree(units);
+}
+
 void
 es_compact_table(Relation rel, bool all, EsCompactResult *result)
 {
 	Compaction *c = palloc0(sizeof(Compaction));
 	EsBuildOptions options;
-	EsUnit	   *units = palloc(ES_LEAF_UNITS * sizeof(EsUnit));
-	uint32		nunits;
-	uint64		row = ES_FIRST_ROW;
-	uint64		next_row;
+	EsSizes		sizes;
 	EsRoles		roles;
 	uint8		id_key[ES_SIPHASH_KEY_BYTES];
 
+	if (es_skip_damaged_batches)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot compact while damaged batches are skipped"),
+				 errdetail("Their rows would be lost for ever."),
+				 errhint("Set \"eventstore.skip_damaged_batches\" to off.")));
 	if (!es_compact_is_possible(rel))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -537,15 +580,20 @@ es_compact_table(Relation rel, bool all, EsCompactResult *result)
 											 "eventstore compaction group",
 											 ALLOCSET_DEFAULT_SIZES);
 
-	es_store_begin_compaction(rel, all);
-	while (row != ES_HIGH_ROW_INFINITE &&
-		   es_store_leaf_units(rel, row, units, &nunits, &next_row))
+	es_store_sizes(rel, &sizes);
+	es_progress_begin(RelationGetRelid(rel));
+	PG_TRY();
 	{
-		CHECK_FOR_INTERRUPTS();
-		if (!compact_leaf(c, units, nunits))
-			row = next_row;
+		es_progress_set(ES_PROGRESS_ROWS_TOTAL, sizes.rows);
+		es_progress_set(ES_PROGRESS_PHASE, ES_PHASE_READING);
+		compact_all_leaves(c);
+		move_batches(c);
 	}
-	move_batches(c);
+	PG_FINALLY();
+	{
+		es_progress_end();
+	}
+	PG_END_TRY();
 
 	es_reader_end(c->reader);
 	pfree(c->reader);
@@ -554,6 +602,5 @@ es_compact_table(Relation rel, bool all, EsCompactResult *result)
 	MemoryContextDelete(c->group_context);
 	FreeAccessStrategy(c->read_ring);
 	FreeAccessStrategy(c->write_ring);
-	pfree(units);
 	pfree(c);
 }

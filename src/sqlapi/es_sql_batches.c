@@ -235,7 +235,9 @@ column_name(Relation rel, int16 attnum)
 		default:
 			break;
 	}
-	if (TupleDescAttr(RelationGetDescr(rel), attnum - 1)->attisdropped)
+	/* a rolled back ALTER TABLE may have had more columns */
+	if (attnum > RelationGetDescr(rel)->natts ||
+		TupleDescAttr(RelationGetDescr(rel), attnum - 1)->attisdropped)
 		return "(dropped)";
 	return NameStr(TupleDescAttr(RelationGetDescr(rel), attnum - 1)->attname);
 }

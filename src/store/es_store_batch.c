@@ -25,9 +25,11 @@
 #include "storage/predicate.h"
 #include "storage/procarray.h"
 #include "utils/memutils.h"
+#include "utils/resowner.h"
 #include "utils/timestamp.h"
 #include "utils/snapmgr.h"
 
+#include "base/es_config.h"
 #include "base/es_corrupt.h"
 #include "format/es_format_check.h"
 #include "store/es_store_batch_internal.h"
@@ -473,6 +475,92 @@ es_batch_hidden(EsBatch *batch, int place, uint32 index, int64 *value)
 	}
 	*value = number;
 	return true;
+}
+
+/* ----------------------------------------------------------------
+ * Skipping what is damaged
+ * ----------------------------------------------------------------
+ */
+
+/* the first problem of a batch */
+static void
+keep_problem(void *arg, const char *rule, const char *problem)
+{
+	char	  **first = (char **) arg;
+
+	if (*first == NULL)
+		*first = pstrdup(problem);
+}
+
+static void
+warn_of_damage(Relation rel, const EsUnit *unit, const char *problem)
+{
+	ereport(WARNING,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("skipping a damaged batch of relation \"%s\"",
+					RelationGetRelationName(rel)),
+			 errdetail("Block %u, rows " UINT64_FORMAT " to " UINT64_FORMAT ": %s.",
+					   unit->start, unit->first_row,
+					   unit->first_row + unit->span - 1, problem)));
+}
+
+EsBatch *
+es_batch_open_sound(Relation rel, const EsUnitRef *ref,
+					BufferAccessStrategy strategy, MemoryContext parent,
+					bool *damaged)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	EsBatch    *volatile batch = NULL;
+	char	   *volatile problem = NULL;
+
+	*damaged = false;
+
+	/* workers of a parallel query cannot catch errors */
+	if (!es_skip_damaged_batches || IsInParallelMode())
+		return es_batch_open(rel, ref, strategy, parent);
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		char	   *found = NULL;
+
+		batch = es_batch_open(rel, ref, strategy, parent);
+		if (batch != NULL)
+			es_batch_verify(batch,
+							U64FromFullTransactionId(ReadNextFullTransactionId()),
+							keep_problem, &found);
+		problem = found;
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		if (error->sqlerrcode != ERRCODE_DATA_CORRUPTED &&
+			error->sqlerrcode != ERRCODE_IO_ERROR)
+			ReThrowError(error);
+		problem = error->detail != NULL ? error->detail : error->message;
+
+		/* those of ours end with a period, which the message has */
+		if (strlen(problem) > 0 && problem[strlen(problem) - 1] == '.')
+			problem[strlen(problem) - 1] = '\0';
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	if (problem == NULL)
+		return batch;
+	warn_of_damage(rel, &ref->unit, problem);
+	*damaged = true;
+	if (batch != NULL)
+		es_batch_close(batch);
+	return NULL;
 }
 
 /* ----------------------------------------------------------------

@@ -47,6 +47,15 @@ extern EsBatch *es_batch_open(Relation rel, const EsUnitRef *ref,
 extern void es_batch_close(EsBatch *batch);
 
 /*
+ * The same, but where damaged batches are to be skipped, all of it is checked: one
+ * that is damaged is reported with a WARNING, and *damaged.  The result is NULL
+ * then.  Takes a subtransaction, so no buffer may be locked.
+ */
+extern EsBatch *es_batch_open_sound(Relation rel, const EsUnitRef *ref,
+									BufferAccessStrategy strategy,
+									MemoryContext parent, bool *damaged);
+
+/*
  * Open a body that is in memory, of a WAL record: id_key, the key of the ids that
  * were made.  NULL: it is damaged; then *problem.
  */
@@ -93,6 +102,10 @@ extern uint32 es_batch_search(EsBatch *batch, uint64 row);
 
 /* The transaction that inserted it, 64 bits; 0: frozen. */
 extern uint64 es_batch_xid(EsBatch *batch, uint32 index);
+
+/* As the system columns xmin and cmin show them. */
+extern TransactionId es_batch_xmin(EsBatch *batch, uint32 index);
+extern CommandId es_batch_cmin(EsBatch *batch);
 
 /*
  * Does the snapshot see the row?  All are committed, so only snapshots that are

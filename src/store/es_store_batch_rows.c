@@ -252,6 +252,25 @@ es_full_xid(FullTransactionId next, TransactionId xid)
 	return full;
 }
 
+TransactionId
+es_batch_xmin(EsBatch *batch, uint32 index)
+{
+	uint64		xid;
+
+	/* heap shows it of a frozen row too */
+	if (es_batch_is_load(batch))
+		return HeapTupleHeaderGetRawXmin(LOAD_HEADER(batch));
+	xid = es_batch_xid(batch, index);
+	return xid == 0 ? FrozenTransactionId : (TransactionId) xid;
+}
+
+CommandId
+es_batch_cmin(EsBatch *batch)
+{
+	return es_batch_is_load(batch) ?
+		HeapTupleHeaderGetRawCommandId(LOAD_HEADER(batch)) : FirstCommandId;
+}
+
 /*
  * The snapshot's xmin in 64 bits.  It may be younger than the batch is open.
  */

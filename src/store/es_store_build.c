@@ -110,13 +110,16 @@ es_builder_free(EsBuilder *builder)
 }
 
 bool
-es_builder_takes(const EsBuilder *builder, uint64 row)
+es_builder_takes(const EsBuilder *builder, uint64 row, bool beyond)
 {
 	if (builder->nrows == 0)
 		return true;
+	if (row - builder->rows[0] >= MAX_SPAN)
+		return false;
+	if (beyond)
+		return builder->nrows < ES_BATCH_MAX_ROWS;
 	return builder->nrows < builder->options.max_rows &&
-		builder->bytes < builder->options.max_bytes &&
-		row - builder->rows[0] < MAX_SPAN;
+		builder->bytes < builder->options.max_bytes;
 }
 
 uint32

@@ -60,8 +60,12 @@ extern EsBuilder *es_builder_create(TupleDesc desc,
 									MemoryContext parent);
 extern void es_builder_free(EsBuilder *builder);
 
-/* Is there room for this row?  There always is for a first one. */
-extern bool es_builder_takes(const EsBuilder *builder, uint64 row);
+/*
+ * Is there room for this row?  There always is for a first one.  beyond: up to the
+ * largest batch there can be, whatever the options say.
+ */
+extern bool es_builder_takes(const EsBuilder *builder, uint64 row,
+							 bool beyond);
 extern uint32 es_builder_nrows(const EsBuilder *builder);
 
 /*

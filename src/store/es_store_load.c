@@ -268,7 +268,13 @@ load_rows(Load *load, EsNewRow *rows, int nrows, bool last)
 		load_rows(load, rows + nrows / 2, nrows - nrows / 2, last);
 		return;
 	}
-	Assert(es_batch_pages(built.body_len) <= ES_BATCH_MAX_LOAD_PAGES);
+	if (es_batch_pages(built.body_len) > ES_BATCH_MAX_LOAD_PAGES)
+	{
+		/* one row, which was compressed better than it is now */
+		MemoryContextReset(load->context);
+		es_store_put_rows(load->rel, rows, nrows, load->flags, load->strategy);
+		return;
+	}
 
 	memset(&xlrec, 0, sizeof(xlrec));
 	xlrec.version = ES_WAL_VERSION;

@@ -475,13 +475,25 @@ take_batch(EsReader *reader)
 	EsBatch    *batch;
 	uint32		end;
 	bool		visible = true;
+	bool		damaged;
 
 	if (reader->batch == NULL || !es_batch_is_of(reader->batch, unit))
 	{
 		close_batch(reader);
-		reader->batch = es_batch_open(reader->rel, &reader->at,
-									  reader->strategy,
-									  GetMemoryChunkContext(reader));
+		reader->batch = es_batch_open_sound(reader->rel, &reader->at,
+											reader->strategy,
+											GetMemoryChunkContext(reader),
+											&damaged);
+		if (damaged)
+		{
+			reader->in_batch = true;
+			reader->page_first = unit->first_row;
+			reader->page_nrows = unit->span;
+			reader->noffered = reader->next_offered = 0;
+			reader->batch_verdict = HEAPTUPLE_LIVE;
+			reader->have_page = true;
+			return true;
+		}
 		if (reader->batch == NULL)
 			return false;
 	}

@@ -381,6 +381,7 @@ check_counters(EsVerify *v)
 				 c->rows, c->holes);
 	if (v->incomplete ||
 		(v->rows == c->rows && v->unit_blocks == c->unit_blocks &&
+		 v->loose_blocks == c->loose_blocks &&
 		 v->dir_blocks == c->dir_blocks && v->last_leaf == meta->last_leaf &&
 		 v->last_inner == meta->last_inner) ||
 		table_changed(v))
@@ -394,6 +395,10 @@ check_counters(EsVerify *v)
 		es_verify_complain(v, ES_META_BLOCK, 0, "counters",
 				 "Closed units have " UINT64_FORMAT " blocks, %u are counted",
 				 v->unit_blocks, c->unit_blocks);
+	if (v->loose_blocks != c->loose_blocks)
+		es_verify_complain(v, ES_META_BLOCK, 0, "counters",
+						   "Units that are no settled batches have " UINT64_FORMAT " blocks, %u are counted",
+						   v->loose_blocks, c->loose_blocks);
 	if (v->dir_blocks != c->dir_blocks)
 		es_verify_complain(v, ES_META_BLOCK, 0, "counters",
 				 "The directory has " UINT64_FORMAT " pages, %u are counted",
@@ -507,6 +512,8 @@ check_unit(EsVerify *v, const EsUnit *unit, BlockNumber listed_in)
 				 unit->unit_id, v->meta.next_unit_id);
 	v->rows += unit->nrows;
 	v->unit_blocks += unit->npages;
+	if (!es_unit_is_settled(unit))
+		v->loose_blocks += unit->npages;
 
 	snprintf(what, sizeof(what), "unit " UINT64_FORMAT, unit->unit_id);
 	(void) use_blocks(v, unit->start, unit->npages, listed_in, what);

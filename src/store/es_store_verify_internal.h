@@ -43,6 +43,7 @@ typedef struct EsVerify
 	uint64		end_row;		/* where the unit seen last ends */
 	uint64		rows;
 	uint64		unit_blocks;
+	uint64		loose_blocks;
 	uint64		dir_blocks;
 	BlockNumber last_leaf;
 	BlockNumber last_inner;

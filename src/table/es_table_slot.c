@@ -69,7 +69,6 @@ static Datum
 es_slot_getsysattr(TupleTableSlot *slot, int attnum, bool *isnull)
 {
 	EsSlot	   *es = (EsSlot *) slot;
-	uint64		xid;
 
 	if (es->batch == NULL)
 		return TTSOpsHeapTuple.getsysattr(slot, attnum, isnull);
@@ -78,14 +77,12 @@ es_slot_getsysattr(TupleTableSlot *slot, int attnum, bool *isnull)
 	switch (attnum)
 	{
 		case MinTransactionIdAttributeNumber:
-			xid = es_batch_xid(es->batch, es->index);
-			return TransactionIdGetDatum(xid == 0 ? FrozenTransactionId :
-										 (TransactionId) xid);
+			return TransactionIdGetDatum(es_batch_xmin(es->batch, es->index));
 		case MaxTransactionIdAttributeNumber:
 			return TransactionIdGetDatum(InvalidTransactionId);
 		case MinCommandIdAttributeNumber:
 		case MaxCommandIdAttributeNumber:
-			return CommandIdGetDatum(FirstCommandId);
+			return CommandIdGetDatum(es_batch_cmin(es->batch));
 		default:
 			elog(ERROR, "invalid attnum: %d", attnum);
 			return (Datum) 0;	/* keep compilers quiet */
