@@ -19,15 +19,14 @@ typedef struct EsCompactResult
 {
 	uint64		rows;			/* that are in new batches */
 	uint32		units_in;		/* units that were replaced */
-	uint32		batches;		/* units that took their place */
+	uint32		batches;		/* new ones among those in their place */
 	BlockNumber blocks_in;
 	BlockNumber blocks_out;
 } EsCompactResult;
 
 /*
  * Is there enough to compact in a table for a worker to begin?  all: anything at all.  The
- * caller holds AccessShareLock, at least.  Reads the metapage and, at most, the
- * directory.
+ * caller holds AccessShareLock, at least.  Reads the metapage.
  */
 extern bool es_compact_is_due(Relation rel, bool all);
 

@@ -421,10 +421,10 @@ extern bool es_store_next_unit(Relation rel, uint64 row, EsUnitRef *ref);
 /* What there is to compact, as the metapage has it. */
 typedef struct EsTailSize
 {
-	BlockNumber closed_blocks;	/* of closed tail units */
+	BlockNumber closed_blocks;	/* of closed units but settled batches */
 	BlockNumber open_blocks;	/* of the open run */
 	uint32		recent_units;	/* not in the tree yet */
-	uint64		recent_rows;	/* of those, in tail units */
+	uint64		recent_rows;	/* of those, settled batches left out */
 } EsTailSize;
 
 extern void es_store_tail_size(Relation rel, EsTailSize *size);

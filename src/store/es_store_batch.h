@@ -147,7 +147,8 @@ extern void es_batch_stamp_tuple(HeapTuple tuple, uint64 row, uint64 xid,
 
 /*
  * Check all of it: streams, checksums, order of row numbers and transactions.
- * Calls report for each problem; *bytes NULL or what was read.
+ * Calls report for each problem.  next_xid: the transaction number that is given
+ * out next, 64 bits.
  */
 typedef void (*EsBatchReport) (void *arg, const char *rule,
 							   const char *problem);

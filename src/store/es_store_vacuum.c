@@ -226,8 +226,7 @@ vacuum_page(Relation rel, const EsUnitRef *ref, uint32 index,
 }
 
 /*
- * A load batch: its rows are as one.  Returns the first row after it, or 0: it is
- * gone, and the walk is at its end.
+ * A load batch: its rows are as one.  Returns the first row after it.
  */
 static uint64
 vacuum_load_batch(Relation rel, const EsUnitRef *ref,
