@@ -60,8 +60,8 @@ es_store_forget(Relation rel)
 
 /*
  * Block 0 was seen as it is before META_INIT.  The block behind it is written
- * later than that, by the first NEW_TAIL or BATCH: if it is not as new, the metapage was
- * lost, and the table must not begin again at row 1.
+ * later than that, by the first NEW_TAIL or BATCH: if it is not as new, the
+ * metapage was lost, and the table must not begin again at row 1.
  */
 static void
 check_never_written(Relation rel)
