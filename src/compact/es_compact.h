@@ -36,11 +36,11 @@ extern bool es_compact_is_due(Relation rel, bool all);
 extern bool es_compact_is_possible(Relation rel);
 
 /*
- * Compact a table.  all: the open run too, and whatever is too little for a
- * worker.  The caller holds ShareUpdateExclusiveLock; a transaction, and no
- * snapshot is needed.  Cancellable at any point: what was published stays, the
- * rest is as it was.  Cost-based delay is the caller's (VacuumCostActive): the
- * loop calls vacuum_delay_point.
+ * Compact a table.  all: the open run too.  The caller holds
+ * ShareUpdateExclusiveLock; a transaction, and no snapshot is needed.
+ * Cancellable at any point: what was published stays, the rest is as it was.
+ * Cost-based delay is the caller's (VacuumCostActive): the loop calls
+ * vacuum_delay_point.
  */
 extern void es_compact_table(Relation rel, bool all, EsCompactResult *result);
 

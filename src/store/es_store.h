@@ -318,8 +318,8 @@ extern bool es_reader_page_is_open(const EsReader *reader);
 extern void es_reader_end(EsReader *reader);
 
 /*
- * What the sampled block "block" holds: makes the rows of a live tail page the
- * reader's bounds.  false: the block holds no rows.
+ * What the sampled block "block" holds: makes the rows of a live tail page, or a
+ * page's share of its batch, the reader's bounds.  false: the block holds no rows.
  */
 extern bool es_reader_aim_at_block(EsReader *reader, BlockNumber block);
 

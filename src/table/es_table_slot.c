@@ -173,7 +173,7 @@ es_slot_copy_minimal_tuple(TupleTableSlot *slot)
 
 #if ES_SLOTS_KNOW_CURRENT_XACT
 /*
- * The rows of a batch are of transactions that are over.
+ * Asked for rows that an UPDATE has changed, which no event is.
  */
 static bool
 es_slot_is_current_xact_tuple(TupleTableSlot *slot)
