@@ -1064,6 +1064,14 @@ test_choice_of_images(void)
 		start_images(16, 8, 10000, codec);
 		fill_images(2, in.n);
 		try_column("five images of 16 bytes", ES_ENC_DICTIONARY, 10000 * 3 / 8 + 600);
+		start_images(-1, 4, 10000, codec);
+		for (uint32_t i = 0; i < in.n; i++)
+		{
+			uint16_t	word = random64() >> 48;
+
+			set_image(i, (char *) &word, 2);
+		}
+		try_column("varlenas of 3 bytes", ES_ENC_BLOCKS, 10000 * 3 + 1000);
 		start_images(-1, 4, 1, codec);
 		set_image(0, "x", 1);
 		try_column("one row", 0, 32);
@@ -1170,9 +1178,21 @@ test_trained(void)
 	expect(opens(&source, &context), "the same dictionary was not taken");
 	context.trained = NULL;
 	expect(!opens(&source, &context), "no dictionary did");
+
+	/* what stands there now is digested anew, for both directions */
 	memmove(trained, samples, sizeof(trained));
 	encode();
+	without = stream_len;
+	memcpy(other, trained, sizeof(trained));
+	in.trained = other;
+	encode();
+	expect(stream_len == without, "%zu bytes, not %zu", without, stream_len);
+	in.trained = trained;
 	read_all();
+	in.level = 19;
+	encode();
+	expect(stream_len < without, "the level was not used");
+	in.level = 3;
 	check_trouble("a stream is read with its own dictionary only");
 
 	/* more of them than are kept */
@@ -1329,7 +1349,8 @@ test_walk(void)
 	long		had;
 
 	start_ints(8, 10000);
-	fill_ints(2, 8, in.n);
+	for (uint32_t i = 0; i < in.n; i++)
+		ints[i] = below(100000);
 	encode();
 	had = chunks;
 	context = make_context();
