@@ -295,6 +295,8 @@ my @chores = (
 	'ALTER TABLE events ALTER n TYPE bigint', 'ALTER TABLE events ALTER n TYPE int',
 	'ALTER TABLE plain ALTER n TYPE bigint', 'ALTER TABLE plain ALTER n TYPE int',
 	'CREATE TABLE IF NOT EXISTS made USING eventstore AS SELECT * FROM events', 'DROP TABLE IF EXISTS made',
+	(map { "SELECT eventstore.compact('$_')" } qw(events events plain turns store)),
+	'SET eventstore.batch_rows = 100', 'RESET eventstore.batch_rows',
 	'VACUUM (FREEZE) store', 'VACUUM turns', 'CREATE INDEX IF NOT EXISTS plain_brin ON plain USING brin (n)');
 
 sub chores
@@ -359,8 +361,8 @@ sub start_load
 	$folder //= PostgreSQL::Test::Utils::tempdir;
 	if (defined $options{point})
 	{
-		# chores have the points of VACUUM and the like
-		$options{who} = $options{point} =~ /^(settle|replace|truncate|vacuum|copy|meta)/ ? $writers + 1 : 1 + int(rand($writers));
+		# chores have the points of VACUUM, compaction and the like
+		$options{who} = $options{point} =~ /^(settle|replace|truncate|vacuum|copy|meta|reserve|batch|compact)/ ? $writers + 1 : 1 + int(rand($writers));
 		$options{after} = 1 + int(rand(6));
 	}
 	my @jobs = ((map { \&writer } 1 .. $writers), \&chores, \&reader, \&checkpoints);
