@@ -440,6 +440,7 @@ typedef struct Action
 } Action;
 
 /* in any transaction that has not failed, or outside one; end: no name */
+extern const char *compact_statement(int session);
 extern const Action ddl_actions[];
 extern const Action alter_actions[];
 extern const Action write_actions[];

@@ -399,6 +399,27 @@ analyze(int session)
 		ask(session, COMPARE_SET, text("ANALYZE %s", table->name));
 }
 
+/* Changes nothing that anybody sees, in a transaction or not. */
+const char *
+compact_statement(int session)
+{
+	static const int rows[] = {100, 100, 300, 2000, 10000, 65536};
+	Table	   *table = table_pick(session);
+
+	return table == NULL ? NULL :
+		text("SELECT compact_now('%s', %d)", table->name,
+			 rows[random_below(6)]);
+}
+
+static void
+compact(int session)
+{
+	const char *sql = compact_statement(session);
+
+	if (sql != NULL)
+		ask(session, COMPARE_SET, sql);
+}
+
 static void
 cluster(int session)
 {
@@ -504,6 +525,7 @@ const Action ddl_actions[] =
 	{"create index", 8, create_index},
 	{"change index", 5, change_index},
 	{"analyze", 3, analyze},
+	{"compact", 12, compact},
 	{"cluster", 3, cluster},
 	{"set logged", 2, set_logged},
 	{"set access method", 3, set_access_method},

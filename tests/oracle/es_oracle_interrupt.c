@@ -10,7 +10,7 @@
  *		interrupted there, on both sides.
  *	  * It is interrupted at any time, but leaves nothing behind: it runs in a
  *		savepoint that is rolled back whether or not it was done, or it is a
- *		command that changes no answer, as VACUUM.
+ *		command that changes no answer, as VACUUM and compaction.
  *	  * The store's side goes first and may come to a stop point.  If it does,
  *		and is cancelled, the heap's side is cancelled after the statement.
  *	  * It takes the server with it.  Then both sides lose all transactions
@@ -268,10 +268,12 @@ set_stop_point(PGconn *conn, const char *name, const char *action)
 			  "SET eventstore.stop_point = ''");
 }
 
+/* Does it change no answer, done or not? */
 static bool
-is_vacuum(const Step *step)
+is_maintenance(const Step *step)
 {
-	return strncmp(step->sql, "VACUUM", 6) == 0;
+	return strncmp(step->sql, "VACUUM", 6) == 0 ||
+		strncmp(step->sql, "SELECT compact_now(", 19) == 0;
 }
 
 static Verdict
@@ -291,7 +293,7 @@ run_pause(const Step *step, Answer answers[SIDES], PQExpBuffer why)
 		answer_is(store, CODE_NO_LOCK);
 
 	conn = side_session(SIDE_HEAP, step->session);
-	if (cancelled && !is_vacuum(step))
+	if (cancelled && !is_maintenance(step))
 		ask_and_cancel(conn, text("%s; SELECT pg_advisory_lock_shared("
 								  STOP_LOCK ")", side_sql(SIDE_HEAP, step)),
 					   step->data, step->distance, heap);
@@ -300,7 +302,7 @@ run_pause(const Step *step, Answer answers[SIDES], PQExpBuffer why)
 	hold_stop_lock(false);
 
 	/* It may have come to an error before it came to the lock. */
-	if (cancelled && (is_vacuum(step) ||
+	if (cancelled && (is_maintenance(step) ||
 					  (answer_failed(heap) && heap->status == store->status)))
 		return VERDICT_SAME;
 	return side_compare(step, answers, why);

@@ -69,6 +69,23 @@ static const char pause_function[] =
 "PERFORM pg_advisory_lock_shared(" STOP_LOCK "); "
 "PERFORM pg_advisory_unlock_shared(" STOP_LOCK "); END IF; RETURN i; END'";
 
+/*
+ * Compacts the event tables that a table is or consists of.  The lock is given
+ * back at once, in a subtransaction, as nobody has it on the heap's side; where it
+ * cannot be had, or the transaction may not compact, nothing is done.
+ */
+static const char compact_function[] =
+"CREATE FUNCTION oracle_%s.compact_now(t text, n integer) RETURNS void "
+"LANGUAGE plpgsql AS 'DECLARE c oid; BEGIN "
+"FOR c IN SELECT k.oid FROM pg_class k JOIN pg_am a ON a.oid = k.relam "
+"WHERE a.amname = ''eventstore'' AND k.oid IN (SELECT to_regclass(t) "
+"UNION SELECT relid FROM pg_partition_tree(to_regclass(t))) LOOP BEGIN "
+"PERFORM set_config(''eventstore.batch_rows'', n::text, true); "
+"PERFORM eventstore.compact(c); RAISE division_by_zero; "
+"EXCEPTION WHEN division_by_zero OR lock_not_available OR undefined_table "
+"OR insufficient_privilege OR object_not_in_prerequisite_state "
+"OR feature_not_supported THEN NULL; END; END LOOP; END'";
+
 static const char own_types[] =
 "CREATE TYPE oracle_%s.mood AS ENUM ('sad', 'ok', 'happy'); "
 "CREATE DOMAIN oracle_%s.positive AS bigint CHECK (VALUE > 0); "
@@ -159,6 +176,8 @@ side_print_setup(FILE *file)
 			"CREATE FUNCTION seven() RETURNS integer LANGUAGE plpgsql VOLATILE "
 			"AS 'BEGIN RETURN 7; END';\n", options.am, session_settings);
 	fprintf(file, pause_function, "store");
+	fputs(";\n", file);
+	fprintf(file, compact_function, "store");
 	fputs(";\n", file);
 	fprintf(file, own_types, "store", "store", "store");
 	fputs(";\nCREATE ROLE oracle_user;\n", file);
@@ -269,6 +288,7 @@ side_begin_round(int n)
 						   "LANGUAGE plpgsql VOLATILE "
 						   "AS 'BEGIN RETURN 7; END'", side_name[side]));
 		side_must(control, text(pause_function, side_name[side]));
+		side_must(control, text(compact_function, side_name[side]));
 		side_must(control, text(own_types, side_name[side], side_name[side],
 								side_name[side]));
 		side_must(control, text("GRANT ALL ON SCHEMA oracle_%s TO oracle_user",

@@ -268,6 +268,13 @@ maintain(int session, const Table *table)
 	const char *name = table->name;
 	const char *sql;
 
+	if (chance(30))
+	{
+		ask_later(session, COMPARE_SET,
+				  text("SELECT compact_now('%s', %d)", name,
+					   chance(50) ? 100 : 10000), NULL);
+		return;
+	}
 	switch (random_below(table->parent ? 6 : 8))
 	{
 		case 0:

@@ -229,6 +229,8 @@ vacuum_statement(int session)
 	"VACUUM FULL", "VACUUM (DISABLE_PAGE_SKIPPING, FREEZE)"};
 	Table	   *table = table_pick(session);
 
+	if (chance(30))
+		return compact_statement(session);
 	return table == NULL ? NULL :
 		text("%s %s", forms[random_below(4)], table->name);
 }
@@ -261,8 +263,19 @@ cancel_at_stop_point(int session)
 		return;
 	if (is_idle(session) && chance(40))
 	{
-		sql = vacuum_statement(session);
-		point = chance(50) ? "vacuum-after-page" : "copy-after-page";
+		static const char *const compact_points[] = {"compact-after-unit",
+			"compact-before-publish", "compact-after-publish"};
+
+		if (chance(50))
+		{
+			sql = compact_statement(session);
+			point = PICK(compact_points);
+		}
+		else
+		{
+			sql = vacuum_statement(session);
+			point = chance(50) ? "vacuum-after-page" : "copy-after-page";
+		}
 	}
 	else
 	{
@@ -283,6 +296,8 @@ crash_at_stop_point(int session)
 	"advance", "flush", "meta", "spec"};
 	static const char *const vacuum_points[] = {"settle", "truncate",
 	"replace"};
+	static const char *const compact_points[] = {"reserve", "batch",
+	"replace", "flush"};
 	bool		vacuum = is_idle(session) && chance(30);
 	const char *point = vacuum ? PICK(vacuum_points) : PICK(points);
 	const char *sql;
@@ -290,7 +305,12 @@ crash_at_stop_point(int session)
 	Write		write;
 	Step	   *step;
 
-	if (vacuum)
+	if (vacuum && chance(50))
+	{
+		sql = compact_statement(session);
+		point = PICK(compact_points);
+	}
+	else if (vacuum)
 		sql = vacuum_statement(session);
 	else
 	{
