@@ -90,6 +90,7 @@ compact_all(void)
 	MemoryContext context;
 	MemoryContext old;
 	ListCell   *cell;
+	int			flags = MyXactFlags;
 
 	if (!compact_always || compacting || depth > 0 || RecoveryInProgress() ||
 		!IsTransactionState() || IsAbortedTransactionBlockState() ||
@@ -112,6 +113,9 @@ compact_all(void)
 	PG_END_TRY();
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
+
+	/* a temporary table that only we opened does not keep it from PREPARE */
+	MyXactFlags = flags;
 }
 
 static void

@@ -177,6 +177,56 @@ stage_unit()
 	cd "$work"
 }
 
+# ---- @compact: the same, with every table compacted before every statement ----
+
+mode=
+
+stage_regress@compact()
+{
+	compacted stage_regress "$@"
+}
+
+stage_isolation@compact()
+{
+	compacted stage_isolation "$@"
+}
+
+stage_twin@compact()
+{
+	compacted stage_twin "$@"
+}
+
+compacted()
+{
+	local mode=_compact
+	local SERVER_SETTINGS="${SERVER_SETTINGS:-}
+			eventstore.compact_always = on"
+
+	"$@"
+}
+
+# Is test $2 of stage $1 one that such a run leaves out?
+is_skipped()
+{
+	[ -n "$mode" ] && grep -qE "^$1[[:space:]]+$2([[:space:]]|\$)" "$source/tests/compact_always"
+}
+
+# Leaves them out of a schedule of stage $1.
+drop_skipped()
+{
+	local line name kept
+
+	while read -r line; do
+		if [[ $line == test:* ]]; then
+			kept=()
+			for name in ${line#test:}; do
+				is_skipped "$1" "$name" || kept+=("$name")
+			done
+			[ ${#kept[@]} = 0 ] || echo "test: ${kept[*]}"
+		fi
+	done
+}
+
 # ---- regress, isolation: expected output of SQL ----
 
 # Runs pg_regress program $1 with arguments; the differences are the reason.
@@ -210,15 +260,16 @@ stage_regress()
 
 	[ -e "$schedule" ] || return 0
 	if [ $# = 0 ]; then
-		arguments=(--schedule="$schedule")
+		drop_skipped regress <"$schedule" >"$work/schedule"
+		arguments=(--schedule="$work/schedule")
 	else
 		# a test alone needs what the tests share
 		[ ! -e "$source/tests/sql/test_setup.sql" ] || [ "$1" = test_setup ] || arguments=(test_setup)
 		arguments+=("$@")
 	fi
 	need_server || return 1
-	start_server regress "$source/tests/regress.conf" || return 1
-	run_pg_regress "$pgxs_src/test/regress/pg_regress" "$work/regress" \
+	start_server "regress$mode" "$source/tests/regress.conf" || return 1
+	run_pg_regress "$pgxs_src/test/regress/pg_regress" "$work/regress$mode" \
 		--inputdir="$(regress_input)" --dbname=regression "${arguments[@]}"
 }
 
@@ -237,13 +288,14 @@ stage_isolation()
 
 	if [ $# = 0 ]; then
 		for file in "$source"/tests/isolation/specs/*.spec; do
-			[ ! -e "$file" ] || specs+=("$(basename "$file" .spec)")
+			[ -e "$file" ] || continue
+			is_skipped isolation "$(basename "$file" .spec)" || specs+=("$(basename "$file" .spec)")
 		done
 	fi
 	[ ${#specs[@]} -gt 0 ] || return 0
 	need_server || return 1
-	start_server isolation "$source/tests/regress.conf" || return 1
-	run_pg_regress "$pgxs_src/test/isolation/pg_isolation_regress" "$work/isolation" \
+	start_server "isolation$mode" "$source/tests/regress.conf" || return 1
+	run_pg_regress "$pgxs_src/test/isolation/pg_isolation_regress" "$work/isolation$mode" \
 		--inputdir="$source/tests/isolation" --dbname=isolation_regression \
 		--load-extension=eventstore "${specs[@]}"
 }
@@ -257,7 +309,7 @@ stage_twin()
 	need_server || return 1
 	# plans and counters are compared, so nobody else may look after the tables
 	{ cat "$source/tests/regress.conf" && echo 'autovacuum = off'; } >"$work/twin.conf"
-	start_server twin "$work/twin.conf" || return 1
+	start_server "twin$mode" "$work/twin.conf" || return 1
 	run_twin_sql "$@" || result=1
 	if declare -F run_twin_specs >/dev/null; then
 		run_twin_specs "$@" || result=1
@@ -275,7 +327,11 @@ run_twin_sql()
 	for file in "$source"/tests/twin/sql/*.sql; do
 		[ -e "$file" ] || continue
 		name=$(basename "$file" .sql)
-		[ $# = 0 ] || [[ " $* " == *" $name "* ]] || continue
+		if [ $# = 0 ]; then
+			! is_skipped twin "$name" || continue
+		else
+			[[ " $* " == *" $name "* ]] || continue
+		fi
 		# shellcheck disable=SC2046
 		missing=$(missing_extensions $(sed -n 's/^-- Needs: //p' "$file"))
 		if [ -n "$missing" ]; then
@@ -291,7 +347,8 @@ run_twin_sql()
 			result=1
 			continue
 		fi
-		expected=$source/tests/twin/expected/$name.diff
+		expected=$source/tests/twin/expected/$name$mode.diff
+		[ -e "$expected" ] || expected=$source/tests/twin/expected/$name.diff
 		[ -e "$expected" ] || expected=/dev/null
 		if ! twin_differences "$folder" >"$folder/$name.diff"; then
 			flunk "twin $name: its two protocols do not fit together" "$folder/$name.diff"
