@@ -46,6 +46,7 @@ OBJS = \
 	src/store/es_store_copy.o \
 	src/store/es_store_desc.o \
 	src/store/es_store_dirchange.o \
+	src/store/es_store_split.o \
 	src/store/es_store_directory.o \
 	src/store/es_store_fetch.o \
 	src/store/es_store_load.o \

@@ -79,6 +79,7 @@ typedef struct Compaction
 	uint64		built_bytes;
 	uint64		rows;
 	bool		cut_short;		/* there are more rows in the group */
+	bool		split;			/* publishing it split the leaf */
 
 	uint64		rows_read;		/* of the table so far */
 } Compaction;
@@ -244,8 +245,8 @@ add_unit(Compaction *c, const EsUnit *unit)
 }
 
 /*
- * Write what was encoded, and let it take the group's place.  false: the leaf has
- * no room for it.
+ * Write what was encoded, and let it take the group's place.  false: the
+ * directory has no room for it.
  */
 static bool
 publish_group(Compaction *c)
@@ -271,7 +272,8 @@ publish_group(Compaction *c)
 	if (c->npieces == c->nold &&
 		memcmp(c->pieces, c->old, c->nold * sizeof(EsUnit)) == 0)
 		return true;			/* all of them stay */
-	published = es_store_replace(c->rel, c->old, c->nold, c->pieces, c->npieces);
+	published = es_store_replace(c->rel, c->old, c->nold, c->pieces,
+								 c->npieces, &c->split);
 	if (published)
 	{
 		EsCompactResult *r = c->result;
@@ -301,6 +303,7 @@ begin_group(Compaction *c, const EsUnit *old)
 	c->built_bytes = 0;
 	c->rows = 0;
 	c->cut_short = false;
+	c->split = false;
 }
 
 /*
@@ -373,6 +376,8 @@ compact_leaf(Compaction *c, const EsUnit *units, uint32 nunits)
 		/* what found no room would not find any the next time */
 		if (publish_group(c))
 			again |= c->cut_short;
+		if (c->split)
+			return true;
 	}
 	return again;
 }
@@ -466,7 +471,7 @@ move_batches(Compaction *c)
 			es_store_drop_pending(c->rel);
 			break;
 		}
-		if (!es_store_replace(c->rel, from, 1, &to, 1))
+		if (!es_store_replace(c->rel, from, 1, &to, 1, &c->split))
 			break;
 	}
 	if (batches.units != NULL)

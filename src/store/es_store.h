@@ -450,10 +450,11 @@ extern void es_store_write_batch(Relation rel, const EsUnit *unit,
 /*
  * Publish: replace consecutive units of one leaf by others, of which the batches
  * are those that room was taken for.  Rows that are in none of them are aborted.
- * false: that is not possible, and the room was given back.
+ * *split: the leaf was split, so units that were read from it have to be read
+ * again.  false: that is not possible, and the room was given back.
  */
 extern bool es_store_replace(Relation rel, const EsUnit *old, uint32 nold,
-							 const EsUnit *new, uint32 nnew);
+							 const EsUnit *new, uint32 nnew, bool *split);
 
 /*
  * Free blocks, and the least number of blocks that the table could do with.

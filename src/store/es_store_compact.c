@@ -354,9 +354,10 @@ es_store_copy_batch(Relation rel, const EsUnit *from, EsUnit *to,
 
 bool
 es_store_replace(Relation rel, const EsUnit *old, uint32 nold,
-				 const EsUnit *new, uint32 nnew)
+				 const EsUnit *new, uint32 nnew, bool *split)
 {
-	bool		replaced = es_directory_replace(rel, old, nold, new, nnew);
+	bool		replaced = es_directory_replace(rel, old, nold, new, nnew,
+												split);
 
 	if (!replaced)
 		es_store_drop_pending(rel);

@@ -7,7 +7,7 @@
  * Whoever changes it holds the metapage exclusively, so there is one at a time and
  * no protocol for splits.  The tree grows and shrinks at its right end; anywhere
  * else only the units of one leaf change, which stays responsible for the same
- * rows.
+ * rows, unless it has to be split (es_store_split.c).
  *
  * IDENTIFICATION
  *	  src/store/es_store_dirchange.c
@@ -76,8 +76,8 @@ lock_new(FlushPages *pages, BlockNumber *block)
 	return BufferGetPage(buffer);
 }
 
-static void
-init_dir_page(Page page, uint8 kind, uint64 low_row)
+void
+es_dir_page_init(Page page, uint8 kind, uint64 low_row)
 {
 	es_page_init(page, kind, 0, low_row, 0, 0);
 	memset(EsPageGetDir(page), 0, sizeof(EsDirHeader));
@@ -217,7 +217,7 @@ es_directory_flush(Relation rel, Buffer metabuf, uint32 nunits)
 		add_units(leaf, meta->recent, plan.fit);
 	if (plan.new_leaf)
 	{
-		init_dir_page(new_leaf, ES_PAGE_LEAF, low_row);
+		es_dir_page_init(new_leaf, ES_PAGE_LEAF, low_row);
 		add_units(new_leaf, meta->recent + plan.fit, nunits - plan.fit);
 		if (leaf != NULL)
 			EsPageGetDir(leaf)->high_row = low_row;
@@ -225,7 +225,7 @@ es_directory_flush(Relation rel, Buffer metabuf, uint32 nunits)
 	}
 	if (plan.new_inner)
 	{
-		init_dir_page(new_inner, ES_PAGE_INNER, low_row);
+		es_dir_page_init(new_inner, ES_PAGE_INNER, low_row);
 		add_entry(new_inner, low_row, new_leaf_block);
 		EsPageGetDir(inner)->high_row = low_row;
 		meta->last_inner = new_inner_block;
@@ -234,7 +234,7 @@ es_directory_flush(Relation rel, Buffer metabuf, uint32 nunits)
 		add_entry(inner, low_row, new_leaf_block);
 	if (plan.new_root)
 	{
-		init_dir_page(new_root, ES_PAGE_INNER, 0);
+		es_dir_page_init(new_root, ES_PAGE_INNER, 0);
 		add_entry(new_root, 0, old_root);
 		add_entry(new_root, low_row,
 				  plan.new_inner ? new_inner_block : new_leaf_block);
@@ -380,9 +380,9 @@ give_rest(EsMeta meta, const EsUnit *old, const EsUnit *new, uint32 nnew)
 /*
  * What a REPLACE does to the metapage.  Blocks that were pending are in use now.
  */
-static void
-replace_in_meta(EsMeta meta, const EsUnit *old, uint32 nold,
-				const EsUnit *new, uint32 nnew)
+void
+es_replace_in_meta(EsMeta meta, const EsUnit *old, uint32 nold,
+				   const EsUnit *new, uint32 nnew)
 {
 	EsCounters *c = &meta->counters;
 	uint64		rows = c->rows;
@@ -411,9 +411,14 @@ replace_in_meta(EsMeta meta, const EsUnit *old, uint32 nold,
 	meta->gen++;
 }
 
-bool
-es_directory_replace(Relation rel, const EsUnit *old, uint32 nold,
-					 const EsUnit *new, uint32 nnew)
+/*
+ * One try; *need > 0: the file has to have so many blocks more than *alloc_end
+ * first.
+ */
+static bool
+try_to_replace(Relation rel, const EsUnit *old, uint32 nold,
+			   const EsUnit *new, uint32 nnew, bool *split,
+			   BlockNumber *alloc_end, uint32 *need)
 {
 	Buffer		buffers[2];
 	EsMeta		meta;
@@ -422,8 +427,11 @@ es_directory_replace(Relation rel, const EsUnit *old, uint32 nold,
 	uint32		n;
 	int			at;
 	BlockNumber failed;
+	bool		found;
 	bool		replaced = false;
 
+	*split = false;
+	*need = 0;
 	buffers[0] = es_meta_lock(rel, BUFFER_LOCK_EXCLUSIVE);
 	if (!BufferIsValid(buffers[0]))
 		return false;
@@ -445,8 +453,9 @@ es_directory_replace(Relation rel, const EsUnit *old, uint32 nold,
 
 	for (at = 0; at < (int) n && units[at].first_row < old[0].first_row; at++)
 		;
-	if (at + nold <= n && n - nold + nnew <= (uint32) ES_LEAF_UNITS &&
-		memcmp(&units[at], old, nold * sizeof(EsUnit)) == 0)
+	found = at + nold <= n &&
+		memcmp(&units[at], old, nold * sizeof(EsUnit)) == 0;
+	if (found && n - nold + nnew <= (uint32) ES_LEAF_UNITS)
 	{
 		START_CRIT_SECTION();
 		memmove(&units[at + nnew], &units[at + nold],
@@ -456,7 +465,7 @@ es_directory_replace(Relation rel, const EsUnit *old, uint32 nold,
 		if (nnew < nold)
 			memset(&units[n - nold + nnew], 0, (nold - nnew) * sizeof(EsUnit));
 		es_page_set_lower(leaf);
-		replace_in_meta(meta, old, nold, new, nnew);
+		es_replace_in_meta(meta, old, nold, new, nnew);
 		MarkBufferDirty(buffers[0]);
 		MarkBufferDirty(buffers[1]);
 		ES_STOP_POINT("replace-before-wal");
@@ -466,8 +475,37 @@ es_directory_replace(Relation rel, const EsUnit *old, uint32 nold,
 		replaced = true;
 	}
 	UnlockReleaseBuffer(buffers[1]);
+	if (found && !replaced)
+	{
+		/* the page above is locked before the leaf, so begin anew there */
+		if (es_space_suffices(rel, meta, ES_SPLIT_PAGES))
+			replaced = *split = es_directory_split(rel, buffers[0], old, nold,
+												   new, nnew);
+		else
+		{
+			*alloc_end = meta->alloc_end;
+			*need = ES_SPLIT_PAGES;
+		}
+	}
 	UnlockReleaseBuffer(buffers[0]);
 	return replaced;
+}
+
+bool
+es_directory_replace(Relation rel, const EsUnit *old, uint32 nold,
+					 const EsUnit *new, uint32 nnew, bool *split)
+{
+	for (;;)
+	{
+		BlockNumber alloc_end;
+		uint32		need;
+		bool		replaced = try_to_replace(rel, old, nold, new, nnew, split,
+											  &alloc_end, &need);
+
+		if (need == 0)
+			return replaced;
+		es_space_extend(rel, alloc_end, need, NULL);
+	}
 }
 
 /* ----------------------------------------------------------------

@@ -166,11 +166,17 @@ extern void es_directory_flush(Relation rel, Buffer metabuf, uint32 nunits);
 /*
  * Replace consecutive units of one leaf by others that cover the same rows; what
  * blocks the old ones have and the new ones do not become free.  Rows that are in
- * none of the new ones are aborted.  false: the leaf has no room for so many, or
- * not these units any more.
+ * none of the new ones are aborted.  *split: the leaf was split, so that units that
+ * were in one may be in two.  false: the directory has no room for so many, or not
+ * these units any more.
  */
 extern bool es_directory_replace(Relation rel, const EsUnit *old, uint32 nold,
-								 const EsUnit *new, uint32 nnew);
+								 const EsUnit *new, uint32 nnew, bool *split);
+
+/* What a REPLACE does to the metapage. */
+extern void es_replace_in_meta(EsMeta meta, const EsUnit *old, uint32 nold,
+							   const EsUnit *new, uint32 nnew);
+extern void es_dir_page_init(Page page, uint8 kind, uint64 low_row);
 
 /*
  * Move a page of the tree, the one that is responsible for a row on a level (leaves
@@ -190,6 +196,20 @@ extern bool es_directory_drop(Relation rel, const EsUnit *unit);
  * VACUUM, when it dropped units.
  */
 extern void es_directory_trim(Relation rel);
+
+/* --- es_store_split.c --- */
+
+/* blocks that a split may take: leaves for all that a group can become, a root */
+#define ES_SPLIT_PAGES			14
+
+/*
+ * The same for units that are there, when there are too many for their leaf: it is
+ * split.  The metapage is locked exclusively, nothing else, and the file has room
+ * for ES_SPLIT_PAGES.  false: the page above the leaf is full.
+ */
+extern bool es_directory_split(Relation rel, Buffer metabuf,
+							   const EsUnit *old, uint32 nold,
+							   const EsUnit *new, uint32 nnew);
 
 /* --- es_store_tail.c --- */
 

@@ -191,6 +191,16 @@ my @cases = (
 		q{SET eventstore.batch_rows = 100; SELECT eventstore.compact('t')}
 	],
 	[
+		'a leaf that is split, and becomes two below a root', ['split'],
+		add(14000, 1, 0),
+		q{SET eventstore.batch_rows = 100; SELECT eventstore.compact('t')}
+	],
+	[
+		'a leaf that is split, below a root', ['split'],
+		add(14000, 1, 0) . q{SET eventstore.batch_rows = 100; SELECT eventstore.compact('t');} . add(14000, 20000, 0),
+		q{SET eventstore.batch_rows = 100; SELECT eventstore.compact('t')}
+	],
+	[
 		'rows after a compaction', [ 'advance', 'tail' ],
 		add(30, 1) . q{SELECT eventstore.compact('t');}, add(1, 100)
 	],

@@ -47,6 +47,7 @@ our @STOP_POINTS = qw(
   flush-before-wal flush-after-wal settle-before-wal settle-after-wal
   replace-before-wal replace-after-wal truncate-before-wal truncate-after-wal truncate-after-unlock
   vacuum-after-page copy-after-page lookup-before-tree
+  split-before-wal split-after-wal
   reserve-before-wal reserve-after-wal batch-before-wal batch-after-wal
   compact-after-unit compact-before-publish compact-after-publish
   load-before-lock load-before-wal load-after-wal
@@ -362,7 +363,7 @@ sub start_load
 	if (defined $options{point})
 	{
 		# chores have the points of VACUUM, compaction and the like
-		$options{who} = $options{point} =~ /^(settle|replace|truncate|vacuum|copy|meta|reserve|batch|compact)/ ? $writers + 1 : 1 + int(rand($writers));
+		$options{who} = $options{point} =~ /^(settle|replace|truncate|vacuum|copy|meta|reserve|batch|compact|split)/ ? $writers + 1 : 1 + int(rand($writers));
 		$options{after} = 1 + int(rand(6));
 	}
 	my @jobs = ((map { \&writer } 1 .. $writers), \&chores, \&reader, \&checkpoints);
