@@ -19,6 +19,7 @@
 #include "postgres.h"
 
 #include "access/xloginsert.h"
+#include "catalog/pg_control.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 
@@ -200,32 +201,65 @@ es_store_reserve(Relation rel, EsUnit *units, uint32 nunits)
 	pfree(copy);
 }
 
+/*
+ * Write pages [first, end) of a batch, and log them before anybody could write
+ * them to disk: a page that was torn there, and that no record mends, would stay
+ * damaged as long as its block is not used, and backups and checks of checksums
+ * stumble over it.
+ */
+static void
+write_pages(Relation rel, const EsUnit *unit, const char *body,
+			uint64 body_len, uint32 first, uint32 end,
+			BufferAccessStrategy strategy)
+{
+	Buffer		buffers[WRITE_PAGES];
+	uint32		n = end - first;
+
+	for (uint32 i = 0; i < n; i++)
+		buffers[i] = ReadBufferExtended(rel, MAIN_FORKNUM,
+										unit->start + first + i,
+										RBM_ZERO_AND_LOCK, strategy);
+	XLogEnsureRecordSpace(n - 1, 0);
+
+	START_CRIT_SECTION();
+	for (uint32 i = 0; i < n; i++)
+	{
+		es_apply_batch_page(BufferGetPage(buffers[i]), unit->unit_id,
+							unit->first_row, body, body_len, first + i);
+		MarkBufferDirty(buffers[i]);
+	}
+	ES_STOP_POINT("batch-before-wal");
+	if (RelationNeedsWAL(rel))
+	{
+		XLogRecPtr	lsn;
+
+		XLogBeginInsert();
+		for (uint32 i = 0; i < n; i++)
+			XLogRegisterBuffer(i, buffers[i],
+							   REGBUF_FORCE_IMAGE | REGBUF_STANDARD);
+		lsn = XLogInsert(RM_XLOG_ID, XLOG_FPI);
+		for (uint32 i = 0; i < n; i++)
+			PageSetLSN(BufferGetPage(buffers[i]), lsn);
+	}
+	ES_STOP_POINT("batch-after-wal");
+	END_CRIT_SECTION();
+	for (uint32 i = 0; i < n; i++)
+		UnlockReleaseBuffer(buffers[i]);
+}
+
 void
 es_store_write_batch(Relation rel, const EsUnit *unit, const char *body,
 					 uint64 body_len, BufferAccessStrategy strategy)
 {
+	/* others want buffers, too */
+	uint32		pages = Max(1, Min(WRITE_PAGES, NBuffers / 8));
+
 	Assert(unit->npages == es_batch_pages(body_len));
-	for (uint32 first = 0; first < unit->npages; first += WRITE_PAGES)
+	for (uint32 first = 0; first < unit->npages; first += pages)
 	{
-		uint32		end = Min(first + WRITE_PAGES, unit->npages);
-
 		es_vacuum_delay_point();
-		for (uint32 i = first; i < end; i++)
-		{
-			Buffer		buffer;
-
-			buffer = ReadBufferExtended(rel, MAIN_FORKNUM, unit->start + i,
-										RBM_ZERO_AND_LOCK, strategy);
-			es_apply_batch_page(BufferGetPage(buffer), unit->unit_id,
-								unit->first_row, body, body_len, i);
-			MarkBufferDirty(buffer);
-			UnlockReleaseBuffer(buffer);
-		}
-		ES_STOP_POINT("batch-before-wal");
-		if (RelationNeedsWAL(rel))
-			log_newpage_range(rel, MAIN_FORKNUM, unit->start + first,
-							  unit->start + end, true);
-		ES_STOP_POINT("batch-after-wal");
+		write_pages(rel, unit, body, body_len, first,
+					Min(first + pages, unit->npages), strategy);
 	}
 }
 
