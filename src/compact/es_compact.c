@@ -561,6 +561,8 @@ es_compact_table(Relation rel, bool all, EsCompactResult *result)
 	options.block_bytes = BLOCK_BYTES;
 	roles = es_table_roles(rel);
 	options.recorded_at = roles.recorded_at;
+	if (roles.version != 0)
+		options.entity_id = roles.entity_id;
 	if (roles.event_id != 0 && es_store_id_key(rel, id_key))
 	{
 		options.event_id = roles.event_id;

@@ -152,6 +152,7 @@ extern void es_store_put_rows(Relation rel, EsNewRow *rows, int nrows,
 typedef struct EsLoadOptions
 {
 	AttrNumber	position;		/* columns with a meaning; 0: none */
+	AttrNumber	entity_id;		/* of a table with streams */
 	AttrNumber	event_id;
 	AttrNumber	recorded_at;
 	CommandId	cid;

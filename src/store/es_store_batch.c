@@ -368,6 +368,29 @@ es_varlena_step(const uint8_t *at, size_t *off, size_t end, uint8_t align)
 }
 
 /*
+ * Read a column as a whole, and compare its checksum: who reads rows one after the
+ * other needs all of it, and must not take damage for values.  false: the batch is
+ * gone.
+ */
+static bool
+check_stream(EsBatch *batch, int place)
+{
+	const EsBatchColumn *entry = &batch->table[place];
+	pg_crc32c	crc;
+
+	if (!es_batch_need(batch, entry->offset, entry->len))
+		return false;
+	INIT_CRC32C(crc);
+	COMP_CRC32C(crc, batch->body + entry->offset, entry->len);
+	FIN_CRC32C(crc);
+	if (crc != entry->crc)
+		es_report_corruption(batch->rel, batch->at.unit.start,
+							 "Column %d of the batch has a wrong checksum",
+							 entry->attnum);
+	return true;
+}
+
+/*
  * The column at a place of the table, opened.  NULL: the batch is gone.
  */
 EsColumn *
@@ -382,6 +405,8 @@ es_batch_column(EsBatch *batch, int place)
 
 	if (batch->columns[place] != NULL)
 		return batch->columns[place];
+	if (batch->walked && !check_stream(batch, place))
+		return NULL;
 
 	arg = MemoryContextAlloc(batch->context, sizeof(ColumnArg));
 	arg->batch = batch;
@@ -451,6 +476,8 @@ es_batch_heir(EsBatch *batch, uint32 *index)
 			es_batch_report(batch, "A batch is gone, and no other has its rows");
 		batch->heir = es_batch_open(batch->rel, &ref, batch->strategy,
 									batch->context);
+		if (batch->heir != NULL)
+			batch->heir->walked = batch->walked;
 	}
 }
 
@@ -518,7 +545,12 @@ es_batch_open_sound(Relation rel, const EsUnitRef *ref,
 
 	/* workers of a parallel query cannot catch errors */
 	if (!es_skip_damaged_batches || IsInParallelMode())
-		return es_batch_open(rel, ref, strategy, parent);
+	{
+		batch = es_batch_open(rel, ref, strategy, parent);
+		if (batch != NULL)
+			batch->walked = true;
+		return batch;
+	}
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);

@@ -47,9 +47,10 @@ extern EsBatch *es_batch_open(Relation rel, const EsUnitRef *ref,
 extern void es_batch_close(EsBatch *batch);
 
 /*
- * The same, but where damaged batches are to be skipped, all of it is checked: one
- * that is damaged is reported with a WARNING, and *damaged.  The result is NULL
- * then.  Takes a subtransaction, so no buffer may be locked.
+ * The same, for who reads rows one after the other: columns are read as a whole, and
+ * their checksums are compared.  Where damaged batches are to be skipped, all is
+ * checked at once: one that is damaged is reported with a WARNING, and *damaged.  The
+ * result is NULL then.  Takes a subtransaction, so no buffer may be locked.
  */
 extern EsBatch *es_batch_open_sound(Relation rel, const EsUnitRef *ref,
 									BufferAccessStrategy strategy,

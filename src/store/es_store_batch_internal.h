@@ -30,6 +30,7 @@ struct EsBatch
 	char	   *body;
 	bool	   *have;			/* by page of the body: it is there */
 	bool		gone;			/* the unit was retired, and not all read */
+	bool		walked;			/* columns are read as a whole, and checked */
 
 	EsColumn  **columns;		/* by place in the table; NULL: not open */
 	int			offsets;		/* places of hidden columns; -1: none */

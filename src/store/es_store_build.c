@@ -440,6 +440,8 @@ encode_column(Encoding *e, int16 attnum, const BuildColumn *column)
 	}
 	else
 		input.ms = ms;
+	input.dictionary = attnum > 0 && !column->kind.by_value &&
+		attnum == builder->options.entity_id;
 	input.codec = builder->options.codec;
 	input.level = builder->options.level;
 	input.block_bytes = builder->options.block_bytes;

@@ -29,6 +29,7 @@ typedef struct EsBuildOptions
 	uint32		block_bytes;
 
 	/* columns with a meaning; 0: none */
+	AttrNumber	entity_id;		/* of a table with streams: a dictionary always */
 	AttrNumber	position;		/* known to be the row number */
 	AttrNumber	event_id;		/* may be ids that the storage made */
 	AttrNumber	recorded_at;	/* what their milliseconds are near */

@@ -86,6 +86,7 @@ encode_rows(Load *load, const EsNewRow *rows, int nrows, EsBuiltBatch *built)
 	options.codec = ES_CODEC_LZ4;
 	options.block_bytes = BLOCK_BYTES;
 	options.position = load->options->position;
+	options.entity_id = load->options->entity_id;
 	options.recorded_at = load->options->recorded_at;
 	if (load->made)
 		options.event_id = load->options->event_id;

@@ -529,6 +529,7 @@ es_table_multi_insert(Relation rel, TupleTableSlot **slots, int nslots,
 	for (int i = 0; i < nslots; i++)
 		make_row(&plan, slots[i], &rows[i]);
 	load.position = plan.roles.position;
+	load.entity_id = plan.roles.version != 0 ? plan.roles.entity_id : 0;
 	load.event_id = plan.roles.event_id;
 	load.recorded_at = plan.roles.recorded_at;
 	load.cid = cid;
