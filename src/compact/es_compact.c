@@ -283,8 +283,15 @@ publish_group(Compaction *c)
 		r->batches += c->nbuilt;
 		for (uint32 i = 0; i < c->nold; i++)
 			r->blocks_in += c->old[i].npages;
+
+		/* what stays was not compacted: all pieces but those built */
 		for (uint32 i = 0; i < c->npieces; i++)
-			r->blocks_out += c->pieces[i].npages;
+			r->blocks_in -= c->pieces[i].npages;
+		for (uint32 i = 0; i < c->nbuilt; i++)
+		{
+			r->blocks_in += units[i].npages;
+			r->blocks_out += units[i].npages;
+		}
 		es_progress_set(ES_PROGRESS_BATCHES, r->batches);
 	}
 	es_progress_set(ES_PROGRESS_PHASE, ES_PHASE_READING);

@@ -20,8 +20,8 @@ typedef struct EsCompactResult
 	uint64		rows;			/* that are in new batches */
 	uint32		units_in;		/* units that were replaced */
 	uint32		batches;		/* new ones among those in their place */
-	BlockNumber blocks_in;
-	BlockNumber blocks_out;
+	BlockNumber blocks_in;		/* that were replaced */
+	BlockNumber blocks_out;		/* of the batches */
 } EsCompactResult;
 
 /*

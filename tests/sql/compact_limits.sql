@@ -29,7 +29,8 @@ SELECT * FROM eventstore.verify('defined');
 CREATE TABLE leaf (k int) USING eventstore;
 INSERT INTO leaf SELECT g FROM generate_series(1, 40000) g;
 SET eventstore.batch_rows = 100;
-SELECT compacted >= 40000 AS all FROM eventstore.compact('leaf');
+SELECT compacted >= 40000 AS all, bytes_before < 3 * size AS about_the_table
+FROM pg_relation_size('leaf') size, eventstore.compact('leaf');
 SELECT compacted FROM eventstore.compact('leaf');
 SELECT count(*) > 300 AS many, sum(row_count) FROM eventstore.batches('leaf');
 RESET eventstore.batch_rows;
