@@ -298,7 +298,8 @@ is_position(const EsBuilder *builder, int16 attnum, const BuildColumn *column)
 {
 	if (attnum == builder->options.position)
 		return true;
-	if (!column->may_be_position || column->nnulls > 0)
+	if (!column->may_be_position || column->nnulls > 0 ||
+		builder->options.numbers_to_come)
 		return false;
 	for (uint32 i = 0; i < builder->nrows; i++)
 		if ((uint64) column->ints[i] != builder->rows[i])

@@ -28,6 +28,9 @@ typedef struct EsBuildOptions
 	int			level;			/* of zstd */
 	uint32		block_bytes;
 
+	bool		numbers_to_come;	/* the rows get others than they are added
+									 * with, in the same order and distances */
+
 	/* columns with a meaning; 0: none */
 	AttrNumber	entity_id;		/* of a table with streams: a dictionary always */
 	AttrNumber	position;		/* known to be the row number */

@@ -87,6 +87,7 @@ encode_rows(Load *load, const EsNewRow *rows, int nrows, EsBuiltBatch *built)
 	options.block_bytes = BLOCK_BYTES;
 	options.position = load->options->position;
 	options.entity_id = load->options->entity_id;
+	options.numbers_to_come = !load->given;
 	options.recorded_at = load->options->recorded_at;
 	if (load->made)
 		options.event_id = load->options->event_id;

@@ -183,6 +183,19 @@ COPY e FROM STDIN;
 \.
 SELECT count(*) FROM e;
 
+-- Many rows become a batch.  A column that counts the lines is what it is, although
+-- the rows have no other numbers yet when they are encoded.
+\set counted_file :builddir '/results/copy.counted'
+COPY (SELECT g, repeat(md5(g::text), 16) FROM generate_series(1, 300) g) TO :'counted_file';
+CREATE TABLE counted (n bigint, v text) USING eventstore;
+COPY counted FROM :'counted_file';
+SELECT count(*), min(n), max(n), sum(n) FROM counted;
+COPY counted FROM :'counted_file';
+COPY counted FROM :'counted_file';
+SELECT count(*), min(n), max(n), sum(n) FROM counted;
+SELECT compacted FROM eventstore.compact('counted');
+SELECT count(*), min(n), max(n), sum(n) FROM counted;
+
 SELECT * FROM twin.verify('copies');
 SET client_min_messages = warning;
 DROP SCHEMA copies CASCADE;
