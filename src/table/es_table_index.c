@@ -106,8 +106,16 @@ es_table_index_fetch_tuple(IndexFetchTableData *data, ItemPointer tid,
 			*all_dead = false;
 		return true;
 	}
-	return es_table_fetch_into_slot(&fetch->fetch, row, snapshot, slot,
-									all_dead);
+	if (!es_table_fetch_into_slot(&fetch->fetch, row, snapshot, slot, all_dead))
+		return false;
+
+	/*
+	 * The check of a deferred constraint looks into the slot when it has ended
+	 * the fetch, which has the batch.  Nobody else asks with this snapshot.
+	 */
+	if (snapshot->snapshot_type == SNAPSHOT_SELF)
+		ExecMaterializeSlot(slot);
+	return true;
 }
 
 /*

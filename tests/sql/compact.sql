@@ -107,6 +107,18 @@ SELECT compacted FROM eventstore.compact('large');
 SELECT count(*) FROM (SELECT n, md5(v), length(v), md5(w) FROM large EXCEPT TABLE large_h) x;
 SELECT * FROM eventstore.verify('large');
 
+-- A deferred constraint is checked when rows of a batch are looked at again.
+CREATE TABLE keys (k int, v text, UNIQUE (k) DEFERRABLE INITIALLY DEFERRED) USING eventstore;
+COPY keys (k, v) FROM PROGRAM 'seq -f "%.0f	a value that takes some room" 1 2000';
+BEGIN;
+COPY keys (k, v) FROM PROGRAM 'seq -f "%.0f	a value that takes some room" 2000 3000';
+COMMIT;
+BEGIN;
+COPY keys (k, v) FROM PROGRAM 'seq -f "%.0f	a value that takes some room" 2001 3000';
+COMMIT;
+SELECT count(*), count(DISTINCT k) FROM keys;
+DROP TABLE keys;
+
 -- A table without columns.
 CREATE TABLE bare () USING eventstore;
 INSERT INTO bare DEFAULT VALUES;
