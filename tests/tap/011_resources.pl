@@ -63,7 +63,9 @@ $node->safe_psql('postgres', q{
 	CREATE FUNCTION slow(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.0005); RETURN $1; END $$;
 });
 my $file = PostgreSQL::Test::Utils::tempdir . '/rows';
-append_to_file($file, join('', map { "0\tcopy\t" . (100000 + $_) . "\t" . ('c' x 400) . "\n" } 1 .. 60000));
+# what does not get smaller by being compressed
+my @words = map { sprintf('%08x', int(rand(2**32))) } 1 .. 100000;
+append_to_file($file, join('', map { "0\tcopy\t" . (100000 + $_) . "\t" . join('', map { $words[ rand(@words) ] } 1 .. 50) . "\n" } 1 .. 60000));
 chmod 0644, $file;
 my $lines = PostgreSQL::Test::Utils::tempdir . '/events';
 append_to_file($lines, join('', map { qq({"entity_id":"i","event_type":"x","payload":{"n":$_}}\n) } 1 .. 60000));
