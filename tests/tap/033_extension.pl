@@ -47,7 +47,7 @@ $node->safe_psql('store', 'SET ROLE keeper; ALTER SCHEMA eventstore RENAME TO mi
 $node->safe_psql('store', 'CREATE EXTENSION eventstore');
 my $empty = $node->safe_psql('store', $catalog);
 is($empty,
-	'access method eventstore, extension eventstore, function create_store, function ingest, function table_handler, function verify, schema eventstore, schema mine',
+	'access method eventstore, extension eventstore, function batches, function column_stats, function compact, function compaction_progress, function create_store, function ingest, function store_stats, function table_handler, function verify, schema eventstore, schema mine',
 	'what the extension consists of');
 
 # ---- what may be done with it ----
