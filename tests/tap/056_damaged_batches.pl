@@ -12,7 +12,7 @@ use Test::More;
 
 use constant BLOCK => 8192;
 
-my $rounds = $ENV{EVENTSTORE_FUZZ_ROUNDS} // 60;
+my $rounds = $ENV{EVENTSTORE_FUZZ_ROUNDS} // 20;
 my $seed = $ENV{EVENTSTORE_FUZZ_SEED} // time;
 my $node = new_server('main', checksums => 0, conf => "restart_after_crash = on\nfull_page_writes = off\n");
 
