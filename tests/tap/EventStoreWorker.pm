@@ -54,7 +54,7 @@ sub fill
 {
 	my ($node, $db, @tables) = @_;
 
-	$node->safe_psql($db, "INSERT INTO $_ (entity_id, k) SELECT 'e' || g % 100, g FROM generate_series(1, 20000) g")
+	$node->safe_psql($db, "INSERT INTO $_ (entity_id, k) SELECT 'e' || g % 100, g FROM generate_series(1, 60000) g")
 	  foreach @tables;
 	return;
 }
