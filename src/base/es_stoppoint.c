@@ -64,6 +64,8 @@ es_stoppoint_reach(const char *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),
 				 errmsg("stopped at \"%s\"", name)));
+	else if (InterruptHoldoffCount > 0)
+		return;					/* nobody could cancel it there */
 	else if (strcmp(action, "pause") == 0)
 	{
 		Datum		key = Int64GetDatum(ES_STOP_LOCK);

@@ -9,7 +9,8 @@
  *	  crash		SIGKILL to the own process, so that the server restarts
  *	  error		an ERROR; never at a point in a critical section
  *	  pause		wait for and release advisory lock ES_STOP_LOCK in share mode;
- *				only where no buffer is locked
+ *				passed by where a buffer is locked, as the page of an index
+ *				is while uniqueness is checked
  *	  hang		wait until the session is cancelled or ended; as "pause", but
  *				nobody else has to be in the database
  *
