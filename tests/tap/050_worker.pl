@@ -37,10 +37,10 @@ $node->safe_psql('one', q{
 	CREATE SCHEMA "Other";
 	CREATE UNLOGGED TABLE "Other"."Scratch pad" (entity_id text) USING eventstore;
 	CREATE TABLE parts (entity_id text, k int) PARTITION BY RANGE (k);
-	CREATE TABLE part_1 PARTITION OF parts FOR VALUES FROM (0) TO (10000) USING eventstore;
-	CREATE TABLE part_2 PARTITION OF parts FOR VALUES FROM (10000) TO (30000) USING eventstore;
+	CREATE TABLE part_1 PARTITION OF parts FOR VALUES FROM (0) TO (60000) USING eventstore;
+	CREATE TABLE part_2 PARTITION OF parts FOR VALUES FROM (60000) TO (120000) USING eventstore;
 	INSERT INTO "Other"."Scratch pad" SELECT 'e' FROM generate_series(1, 60000);
-	INSERT INTO parts SELECT 'e', g FROM generate_series(1, 29999) g;
+	INSERT INTO parts SELECT 'e', g FROM generate_series(1, 119999) g;
 	CREATE MATERIALIZED VIEW totals USING eventstore AS SELECT * FROM generate_series(1, 60000)});
 compacted($node, $from, 'unlogged tables, partitions, materialised views', 'Scratch pad', qw(part_1 part_2 totals));
 
